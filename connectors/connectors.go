@@ -1,0 +1,198 @@
+// Package connectors says what a connector to an applicant tracking system is.
+package connectors
+
+import (
+	"context"
+	"io"
+	"iter"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/career-relay/connector/ats"
+)
+
+// A Payload is what came through a door. It is plain data: it can be stored,
+// replayed and used as test input.
+type Payload struct {
+	Header   http.Header // webhooks only
+	Query    url.Values  // webhooks only
+	Body     []byte
+	Received time.Time
+}
+
+// A Door is how payloads arrive.
+type Door string
+
+// The doors.
+const (
+	Webhook Door = "webhook"
+	Poll    Door = "poll"
+	File    Door = "file"
+	Mail    Door = "mail" // a mail provider's events
+)
+
+// A Delivery is a recorded payload.
+type Delivery struct {
+	ID         string
+	Company    string
+	Connection string
+	Door       Door
+	Key        string // equal for redeliveries
+	Payload    Payload
+}
+
+// A Connector serves one connection: one company's account at one vendor.
+// It also implements at least one door.
+type Connector interface {
+	// Decode returns the events in p. There may be none: the payload is known
+	// and uninteresting, or a ping. A payload that no rule knows is an
+	// ats.Invalid error. Decode does no I/O.
+	Decode(p Payload) ([]ats.Event, error)
+}
+
+// Doors.
+type (
+	// A Receiver takes webhooks.
+	Receiver interface {
+		// Verify returns an ats.Denied error unless the vendor sent p. It
+		// compares with p.Received, never with the clock.
+		Verify(p Payload) error
+	}
+
+	// A Poller asks the vendor for news since cursor.
+	Poller interface {
+		Poll(ctx context.Context, cursor string) (news []Payload, next string, err error)
+	}
+
+	// A Reader takes exported files apart.
+	Reader interface {
+		Read(file io.Reader) iter.Seq2[Payload, error]
+	}
+)
+
+// Capabilities, which callers discover by type assertion.
+type (
+	// A Handshaker answers a vendor that tests our address.
+	Handshaker interface {
+		Handshake(p Payload) (reply []byte, ok bool)
+	}
+
+	// An Identifier names payloads. Without it, or when it returns "", the
+	// hash of the body does.
+	Identifier interface {
+		Key(p Payload) string
+	}
+
+	// An Acknowledger says which status codes its vendor wants: ok after a
+	// delivery was kept, denied for a bad signature. Without it 200 and 401.
+	Acknowledger interface {
+		Statuses() (ok, denied int)
+	}
+
+	// A Pinger recognises a vendor's test delivery, so that it can be shown as
+	// "connection OK".
+	Pinger interface {
+		Ping(p Payload) bool
+	}
+
+	// A Completer fetches what an event's payload left out.
+	Completer interface {
+		Complete(ctx context.Context, e *ats.Event) error
+	}
+
+	// A Checker reads an application's state now, right before we act on it.
+	Checker interface {
+		State(ctx context.Context, e ats.Event) (ats.State, error)
+	}
+
+	// A Hinter says that its payloads are not authenticated content: only the
+	// ids in them count, Complete and State decide. Hints need both.
+	Hinter interface {
+		Hint() bool
+	}
+
+	// A Signer makes the headers and the body that its vendor would send, for
+	// simulations and tests.
+	Signer interface {
+		Sign(p Payload) (Payload, error)
+	}
+
+	// A Subscriber manages webhook subscriptions.
+	Subscriber interface {
+		Subscribe(ctx context.Context, callback string) (id string, err error)
+		Unsubscribe(ctx context.Context, id string) error
+	}
+
+	// A Pusher creates a candidate in the vendor's system.
+	Pusher interface {
+		Push(ctx context.Context, c ats.Candidate, jobID string) (ref string, err error)
+	}
+)
+
+// Env is what the service lends a connector.
+type Env struct {
+	HTTP *http.Client
+	Log  *slog.Logger
+	Now  func() time.Time
+}
+
+// A Factory opens a connector. It passes decode a pointer to the vendor's
+// settings type; decode fills it strictly from the company's configuration.
+type Factory func(env Env, decode func(any) error) (Connector, error)
+
+// A Secret is one key of a connection with the time it is valid. The zero
+// times mean no bound. It hides itself in every formatted output.
+type Secret struct {
+	Value     string
+	NotBefore time.Time
+	NotAfter  time.Time
+}
+
+// String returns a mask.
+func (Secret) String() string { return "[secret]" }
+
+// GoString returns a mask.
+func (Secret) GoString() string { return "[secret]" }
+
+// LogValue returns a mask.
+func (Secret) LogValue() slog.Value { return slog.StringValue("[secret]") }
+
+// At reports whether s is valid at t.
+func (s Secret) At(t time.Time) bool {
+	return !t.Before(s.NotBefore) && (s.NotAfter.IsZero() || t.Before(s.NotAfter))
+}
+
+// UnmarshalYAML reads a secret from its bare value or from
+// {value: …, from: 2026-12-01, until: 2026-12-31}; the day of until is
+// included, both in UTC.
+func (s *Secret) UnmarshalYAML(unmarshal func(any) error) error {
+	if err := unmarshal(&s.Value); err == nil {
+		return nil
+	}
+	var v struct {
+		Value string `yaml:"value"`
+		From  string `yaml:"from"`
+		Until string `yaml:"until"`
+	}
+	if err := unmarshal(&v); err != nil {
+		return err
+	}
+	s.Value = v.Value
+	for _, bound := range []struct {
+		text string
+		at   *time.Time
+		days int
+	}{{v.From, &s.NotBefore, 0}, {v.Until, &s.NotAfter, 1}} {
+		if bound.text == "" {
+			continue
+		}
+		day, err := time.Parse(time.DateOnly, bound.text)
+		if err != nil {
+			return ats.Errorf(ats.Invalid, "%q is not a date; write 2026-12-31", bound.text)
+		}
+		*bound.at = day.AddDate(0, 0, bound.days)
+	}
+	return nil
+}

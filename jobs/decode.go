@@ -1,0 +1,189 @@
+package jobs
+
+import (
+	"context"
+	"time"
+
+	"github.com/career-relay/connector/ats"
+	"github.com/career-relay/connector/configs"
+	"github.com/career-relay/connector/connectors"
+	"github.com/career-relay/connector/mail"
+	"github.com/career-relay/connector/record"
+	"github.com/career-relay/connector/rules/consent"
+	"github.com/career-relay/connector/rules/sending"
+)
+
+// decode turns a delivery into events and lets everything follow from them.
+func (w *Worker) decode(ctx context.Context, j record.Job) error {
+	row, d, err := w.Store.Delivery(ctx, j.Subject)
+	if err != nil {
+		return err
+	}
+	company, conn, err := w.connection(row.Company, row.Connection)
+	if err != nil {
+		return err
+	}
+	if row.Disposition == record.Quarantined {
+		if done, err := w.verifyAgain(ctx, j, row, conn, d.Payload); done || err != nil {
+			return err
+		}
+	}
+	if p, ok := conn.(connectors.Pinger); ok && p.Ping(d.Payload) {
+		return w.Store.Park(ctx, j, row.ID, record.Ignored, "connection OK: the vendor's test delivery", record.Outcome{State: record.JobDone})
+	}
+	events, err := conn.Decode(d.Payload)
+	if fault := ats.FaultOf(err); fault == ats.Invalid || fault == ats.TooLarge {
+		return w.park(ctx, j, row, err)
+	}
+	if err != nil {
+		return err
+	}
+	events, err = complete(ctx, conn, events)
+	if fault := ats.FaultOf(err); fault == ats.Invalid || fault == ats.NotFound {
+		return w.park(ctx, j, row, err)
+	}
+	if err != nil {
+		return err
+	}
+	return w.accept(ctx, j, row, company, events)
+}
+
+// connection returns a connection with its company. While its configuration
+// is broken or gone its jobs wait.
+func (w *Worker) connection(id, connection string) (*configs.Company, connectors.Connector, error) {
+	company, err := w.Tenants.Company(id)
+	if err != nil {
+		return nil, nil, ats.BusyFor(configWait, "company %s is not configured", id)
+	}
+	conn, err := w.Open(id, connection)
+	if err != nil {
+		return nil, nil, ats.BusyFor(configWait, "connection %s/%s: %w", id, connection, err)
+	}
+	return company, conn, nil
+}
+
+// configWait is how long a job waits for its company's configuration.
+const configWait = 10 * time.Minute
+
+// verifyAgain asks for the signature of a quarantined delivery once more.
+func (w *Worker) verifyAgain(ctx context.Context, j record.Job, row record.Delivery, conn connectors.Connector, p connectors.Payload) (done bool, err error) {
+	door, ok := conn.(connectors.Receiver)
+	if !ok {
+		return true, w.Store.Park(ctx, j, row.ID, record.Quarantined, "this connection takes no webhooks", record.Outcome{State: record.JobDone})
+	}
+	if err := door.Verify(p); err != nil {
+		return true, w.Store.Park(ctx, j, row.ID, record.Quarantined, "signature still does not fit: "+clip(err.Error()), record.Outcome{State: record.JobDone})
+	}
+	return false, w.Store.Reinstate(ctx, row.ID)
+}
+
+// park keeps a delivery that cannot be used until a person repaired the cause.
+func (w *Worker) park(ctx context.Context, j record.Job, row record.Delivery, cause error) error {
+	w.Meter.Job(j.Kind, "parked", 0)
+	w.Log.WarnContext(ctx, "delivery parked", "delivery", row.ID, "company", row.Company, "connection", row.Connection, "err", cause)
+	return w.Store.Park(ctx, j, row.ID, record.Parked, clip(cause.Error()), record.Outcome{
+		State: record.JobDead, Error: clip(cause.Error()), Fault: ats.FaultOf(cause), Consumed: true,
+	})
+}
+
+// complete asks the vendor for what the payload left out. An event that the
+// vendor's answer turns into nothing (ats.Duplicate) is left away.
+func complete(ctx context.Context, conn connectors.Connector, events []ats.Event) ([]ats.Event, error) {
+	c, ok := conn.(connectors.Completer)
+	if !ok {
+		return events, nil
+	}
+	kept := events[:0]
+	for _, e := range events {
+		err := c.Complete(ctx, &e)
+		if ats.FaultOf(err) == ats.Duplicate {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		kept = append(kept, e)
+	}
+	return kept, nil
+}
+
+// accept lets the rules decide about each event and keeps what follows.
+func (w *Worker) accept(ctx context.Context, j record.Job, row record.Delivery, company *configs.Company, events []ats.Event) error {
+	letters, err := w.Letters(company)
+	if err != nil {
+		return ats.BusyFor(configWait, "templates of %s: %w", company.ID, err)
+	}
+	judge := judge{w: w, company: company, letters: letters, calendar: company.Calendar(), cold: row.Door == string(connectors.File)}
+	limits := record.Limits{Hour: company.Sending.Brake.Batch + 1, Day: 5000}
+	done, err := w.Store.Accept(ctx, j, row, events, limits, judge.decide)
+	if fault := ats.FaultOf(err); fault == ats.Invalid {
+		return w.park(ctx, j, row, err)
+	}
+	if err != nil {
+		return err
+	}
+	w.Log.InfoContext(ctx, "delivery accepted", "delivery", row.ID, "company", row.Company, "connection", row.Connection, "vendor", row.Vendor,
+		"events", done.Events, "repeated", done.Repeated, "mails", done.Planned, "stopped", done.Stopped, "decisions", done.Codes)
+	return nil
+}
+
+// A judge decides about events in the name of one company.
+type judge struct {
+	w        *Worker
+	company  *configs.Company
+	letters  *mail.Templates
+	calendar sending.Calendar
+	cold     bool
+}
+
+// decide implements record.Decider.
+func (g judge) decide(e ats.Event, k record.Known) (record.Ruling, error) {
+	now := g.w.Now()
+	plan := sending.Decide(g.company.Sending, g.calendar, sending.Facts{
+		Event: e, Previous: k.Previous, PreviousAt: k.PreviousAt, Cold: g.cold, Now: now, Zone: g.company.Zone(),
+		Volume:     sending.Volume{LastHour: k.LastHour, LastDay: k.LastDay, BusiestDay: k.BusiestDay},
+		Suppressed: k.Suppressed, Written: k.Written,
+	})
+	r := record.Ruling{
+		Action: string(plan.Action), Code: plan.Code, Stale: plan.Stale, Cancel: plan.Cancel, Due: plan.Due,
+		StopAll: plan.Code == sending.CodeBrakeVolume,
+	}
+	for _, c := range plan.Checks {
+		r.Checks = append(r.Checks, record.Check{Code: c.Code, OK: c.OK, Detail: c.Detail})
+	}
+	if plan.Action == sending.None {
+		return r, nil
+	}
+	message, links, err := g.write(e, k, now)
+	if err != nil {
+		return r, err
+	}
+	r.Mail, r.Links = &message, links
+	return r, nil
+}
+
+// write makes the thank-you mail with its personal links.
+func (g judge) write(e ats.Event, k record.Known, now time.Time) (mail.Message, []record.Link, error) {
+	locale := e.Candidate.Locale
+	if locale != "en" && locale != "ja" {
+		locale = g.company.Locale
+	}
+	stop := record.Link{Token: consent.NewToken(), Kind: record.StopLink, Expires: now.Add(stopLinkLife), Locale: locale}
+	links := []record.Link{stop}
+	letter := mail.Letter{
+		CompanyID: g.company.ID, CompanyName: g.company.Name.In(locale), Event: e, Locale: locale, Zone: g.company.Zone(),
+		SendID: consent.NewToken(), PersonalLine: e.PersonalLine,
+		UnsubscribeURL: g.w.PublicURL + "/u/" + stop.Token, OneClickURL: g.w.PublicURL + "/u/" + stop.Token,
+	}
+	if g.company.Relay.Mode == configs.RelayLink && !k.NoOffers {
+		l := record.Link{Token: consent.NewToken(), Kind: record.RelayLink, Expires: now.Add(consent.RelayLinkLife), Locale: locale}
+		links = append(links, l)
+		letter.RelayURL, letter.RelayUntil = g.w.PublicURL+"/r/"+l.Token, l.Expires
+	}
+	message, err := g.letters.Thanks(g.company.Mail, letter)
+	return message, links, err
+}
+
+// stopLinkLife is how long an unsubscribe link works: longer than any mail is
+// kept.
+const stopLinkLife = 5 * 365 * 24 * time.Hour

@@ -1,0 +1,114 @@
+// Package jobs does the asynchronous work: it dispatches jobs that are due,
+// runs them behind a fence and records how they ended.
+package jobs
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/career-relay/connector/ats"
+	"github.com/career-relay/connector/configs"
+	"github.com/career-relay/connector/connectors"
+	"github.com/career-relay/connector/mail"
+	"github.com/career-relay/connector/record"
+	"github.com/career-relay/connector/relay"
+)
+
+// A Store keeps the jobs and what they work on.
+type Store interface {
+	Queue
+	Outbox
+	Referrals
+
+	Delivery(ctx context.Context, id string) (record.Delivery, connectors.Delivery, error)
+	Accept(ctx context.Context, j record.Job, d record.Delivery, events []ats.Event, lim record.Limits, decide record.Decider) (record.Accepted, error)
+	Park(ctx context.Context, j record.Job, delivery string, d record.Disposition, reason string, o record.Outcome) error
+	Reinstate(ctx context.Context, id string) error
+	Report(ctx context.Context, j record.Job, delivery string, words []mail.Feedback) (record.Reported, error)
+	Purge(ctx context.Context, company string, r record.Retention) (deleted int, more bool, err error)
+}
+
+// A Queue keeps the jobs themselves.
+type Queue interface {
+	Dispatch(ctx context.Context, queue string, room int) ([]record.Ticket, error)
+	Flying(ctx context.Context, queue string) (int, error)
+	NextDue(ctx context.Context) (time.Time, error)
+	Nudge() <-chan struct{}
+	StartJob(ctx context.Context, id string, seq int64, lease time.Duration) (record.Job, error)
+	FinishJob(ctx context.Context, j record.Job, o record.Outcome) error
+	Sweep(ctx context.Context, lost time.Duration) (record.Swept, error)
+	Recall(ctx context.Context) (int, error)
+	Lease(ctx context.Context, name string, tick int64, owner string) (bool, error)
+	SyncClock(ctx context.Context) error
+}
+
+// An Outbox keeps the mails.
+type Outbox interface {
+	Posting(ctx context.Context, id string) (record.Posting, error)
+	ClaimMail(ctx context.Context, j record.Job, id, transport string) (attempt int, err error)
+	SettleMail(ctx context.Context, j record.Job, id string, o record.Settlement) error
+	ProbeBrake(ctx context.Context, id string) (bool, error)
+}
+
+// Referrals keeps the hand-overs.
+type Referrals interface {
+	Referral(ctx context.Context, id string) (record.Referral, error)
+	Membership(ctx context.Context, registration string) (record.Membership, error)
+	SettleReferral(ctx context.Context, j record.Job, r record.Referral, h record.Handed) error
+}
+
+// Tenants are the configured companies.
+type Tenants interface {
+	Company(id string) (*configs.Company, error)
+	Companies() []*configs.Company
+	Shared() *configs.Shared
+}
+
+// A Transport sends the mails of one company.
+type Transport struct {
+	mail.Transport
+	Name string
+}
+
+// A Meter counts what happens.
+type Meter interface {
+	Job(kind, outcome string, took time.Duration)
+	Mail(company, class string)
+}
+
+// A Worker does everything that is not the answer to a request. Its fields are
+// set once, before Run.
+type Worker struct {
+	Store   Store
+	Courier *Courier
+	Tenants Tenants
+	// Open returns the connector of a connection.
+	Open func(company, connection string) (connectors.Connector, error)
+	// Transport returns how a company's mails leave.
+	Transport func(*configs.Company) (Transport, error)
+	// Letters returns a company's letters.
+	Letters   func(*configs.Company) (*mail.Templates, error)
+	Relay     *relay.Client
+	PublicURL string
+	Name      string // of this process, for leases
+	Now       func() time.Time
+	Log       *slog.Logger
+	Meter     Meter
+}
+
+// Run works until ctx ends, then waits for what is at work.
+func (w *Worker) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	stop, err := w.Courier.serve(w.handle)
+	if err != nil {
+		return err
+	}
+	group.Go(func() error { return w.dispatch(ctx) })
+	group.Go(func() error { return w.periodic(ctx) })
+	err = group.Wait()
+	stop()
+	return err
+}

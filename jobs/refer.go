@@ -1,0 +1,87 @@
+package jobs
+
+import (
+	"context"
+
+	"github.com/career-relay/connector/ats"
+	"github.com/career-relay/connector/configs"
+	"github.com/career-relay/connector/record"
+	"github.com/career-relay/connector/relay"
+	"github.com/career-relay/connector/rules/consent"
+)
+
+// refer hands a consenting person's profile to one recipient. The consent is
+// read again at this second: without it nothing leaves.
+func (w *Worker) refer(ctx context.Context, j record.Job) error {
+	r, err := w.Store.Referral(ctx, j.Subject)
+	if err != nil {
+		return err
+	}
+	if r.State != record.ReferralWaiting && r.State != record.ReferralFailed {
+		return w.Store.FinishJob(ctx, j, record.Outcome{State: record.JobCancelled, Error: "the referral does not wait"})
+	}
+	company, err := w.Tenants.Company(r.Company)
+	if err != nil {
+		return ats.BusyFor(configWait, "company %s is not configured", r.Company)
+	}
+	recipient, ok := w.Tenants.Shared().Recipients[r.Recipient]
+	if !ok {
+		return ats.BusyFor(configWait, "recipient %s is not configured", r.Recipient)
+	}
+	m, err := w.Store.Membership(ctx, r.Registration)
+	if ats.FaultOf(err) == ats.NotFound {
+		return w.handed(ctx, j, r, record.Handed{State: record.ReferralCancelled, Reason: "the registration was erased", Job: record.Outcome{State: record.JobCancelled}})
+	}
+	if err != nil {
+		return err
+	}
+	given, ok := consent.May(record.Rules(m.Consents), consent.RelayHandover, w.Now())
+	if !ok {
+		return w.handed(ctx, j, r, record.Handed{State: record.ReferralCancelled, Reason: "no consent", Job: record.Outcome{State: record.JobCancelled}})
+	}
+	receipt, err := w.Relay.Hand(ctx, recipient, profile(r, m, company, given))
+	return w.handed(ctx, j, r, w.handOver(ctx, j, m, company, receipt, err))
+}
+
+// handOver translates how a recipient answered.
+func (w *Worker) handOver(ctx context.Context, j record.Job, m record.Membership, company *configs.Company, receipt relay.Receipt, err error) record.Handed {
+	if err == nil {
+		return record.Handed{
+			State: record.ReferralHandedOver, Reference: receipt.Reference, Fields: m.Profile.Fields(),
+			Policy: company.Relay.Policy, Job: record.Outcome{State: record.JobDone},
+		}
+	}
+	h := record.Handed{State: record.ReferralWaiting, Reason: clip(err.Error()), Job: w.outcome(ctx, j, err)}
+	if h.Job.State == record.JobDead {
+		h.State = record.ReferralFailed
+	}
+	return h
+}
+
+func (w *Worker) handed(ctx context.Context, j record.Job, r record.Referral, h record.Handed) error {
+	err := w.Store.SettleReferral(context.WithoutCancel(ctx), j, r, h)
+	if err != nil {
+		return err
+	}
+	w.Log.InfoContext(ctx, "referral settled", "referral", r.ID, "company", r.Company, "recipient", r.Recipient, "state", string(h.State), "reason", h.Reason)
+	return nil
+}
+
+// profile makes what the recipient gets: the fields that the person filled in
+// and the proof of each consent.
+func profile(r record.Referral, m record.Membership, company *configs.Company, given consent.Record) relay.Referral {
+	out := relay.Referral{
+		ID: r.ID, Recipient: r.Recipient, CreatedAt: r.CreatedAt, Candidate: m.Profile,
+		Provenance: relay.Provenance{
+			Company: company.ID, CompanyName: company.Name.In(m.Profile.Locale),
+			How:          "The person registered by an own decision on a page that the company's mail linked to, and confirmed the address.",
+			RegisteredAt: given.GivenAt, ConfirmedAt: given.ConfirmedAt,
+		},
+	}
+	for _, c := range m.Consents {
+		if c.WithdrawnAt.IsZero() {
+			out.Consents = append(out.Consents, relay.Consent{ID: c.ID, Purpose: c.Purpose, Text: c.TextVersion, Locale: c.Locale, GivenAt: c.GivenAt})
+		}
+	}
+	return out
+}

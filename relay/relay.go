@@ -1,0 +1,100 @@
+// Package relay hands a consenting candidate's profile to a recipient.
+package relay
+
+import (
+	"time"
+
+	"github.com/career-relay/connector/ats"
+)
+
+// A Recipient receives referrals: the Career Relay network or a partner agency.
+type Recipient struct {
+	ID      string       `yaml:"-" json:"id"`
+	Name    Names        `yaml:"name" json:"name"`
+	URL     string       `yaml:"url" json:"url"`
+	Secrets []ats.Secret `yaml:"secrets" json:"-"` // whsec_… (Standard Webhooks); the first signs, the rest only verify
+	Licence string       `yaml:"licence" json:"licence"`
+	Address string       `yaml:"address" json:"address"`
+	Head    string       `yaml:"representative" json:"representative"`
+	Contact string       `yaml:"contact" json:"contact"`
+}
+
+// Names is a name in the languages of our pages.
+type Names struct {
+	JA string `yaml:"ja" json:"ja"`
+	EN string `yaml:"en" json:"en"`
+}
+
+// In returns the name in locale, or the other one when that is missing.
+func (n Names) In(locale string) string {
+	if locale == "en" && n.EN != "" || n.JA == "" {
+		return n.EN
+	}
+	return n.JA
+}
+
+// A Referral is the hand-over of one consented profile to one recipient. Its
+// JSON is the body that the recipient gets.
+type Referral struct {
+	ID         string     `json:"id"`
+	Recipient  string     `json:"recipient"`
+	CreatedAt  time.Time  `json:"created_at"`
+	Candidate  Profile    `json:"candidate"`
+	Provenance Provenance `json:"provenance"`
+	Consents   []Consent  `json:"consents"`
+}
+
+// A Profile is what the person typed and agreed to hand over. Empty fields are
+// left out.
+type Profile struct {
+	Name       string    `json:"name"`
+	Kana       string    `json:"kana,omitempty"`
+	Email      ats.Email `json:"email"`
+	Phone      string    `json:"phone,omitempty"`
+	Prefecture string    `json:"prefecture,omitempty"`
+	Occupation string    `json:"occupation,omitempty"`
+	Industry   string    `json:"industry,omitempty"`
+	Available  string    `json:"available,omitempty"`
+	Note       string    `json:"note,omitempty"`
+	Locale     string    `json:"locale"`
+}
+
+// Fields lists the names of the fields that p carries, for the record of what
+// was provided.
+func (p Profile) Fields() []string {
+	var names []string
+	for _, f := range []struct{ name, value string }{
+		{"name", p.Name}, {"kana", p.Kana}, {"email", string(p.Email)}, {"phone", p.Phone},
+		{"prefecture", p.Prefecture}, {"occupation", p.Occupation}, {"industry", p.Industry},
+		{"available", p.Available}, {"note", p.Note},
+	} {
+		if f.value != "" {
+			names = append(names, f.name)
+		}
+	}
+	return names
+}
+
+// A Provenance tells a recipient where a profile comes from.
+type Provenance struct {
+	Company     string `json:"company"`      // the inviting company's id
+	CompanyName string `json:"company_name"` // and name
+	// How the data was acquired, in a sentence for the recipient's own record.
+	How          string    `json:"how"`
+	RegisteredAt time.Time `json:"registered_at"`
+	ConfirmedAt  time.Time `json:"confirmed_at"`
+}
+
+// A Consent is the proof of one agreement.
+type Consent struct {
+	ID      string    `json:"id"`
+	Purpose string    `json:"purpose"`
+	Text    string    `json:"text_version"`
+	Locale  string    `json:"locale"`
+	GivenAt time.Time `json:"given_at"`
+}
+
+// A Receipt is a recipient's answer.
+type Receipt struct {
+	Reference string `json:"reference"`
+}

@@ -1,0 +1,186 @@
+// Package credit counts introductions and the slots they earn.
+package credit
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/career-relay/connector/ats"
+)
+
+// A Trigger is the deed that counts as an introduction.
+type Trigger string
+
+// The triggers.
+const (
+	Registered Trigger = "registered"  // the person registered and confirmed
+	HandedOver Trigger = "handed_over" // a recipient took the profile
+)
+
+// A Reversal says what a withdrawal does to a counted introduction.
+type Reversal string
+
+// The reversals.
+const (
+	Keep            Reversal = "keep"
+	ReverseIfUnpaid Reversal = "reverse_if_unspent" // while it has not earned a slot
+)
+
+// A Policy is how a company's introductions count. What the service promises
+// has varied, so it is a setting and every entry names the version it was made
+// under.
+type Policy struct {
+	Trigger  Trigger      `yaml:"trigger" json:"trigger"`
+	Ratio    int          `yaml:"ratio" json:"ratio"`
+	Dedupe   ats.Duration `yaml:"dedupe" json:"dedupe"`
+	Reversal Reversal     `yaml:"reversal" json:"reversal"`
+	Promise  string       `yaml:"promise" json:"promise"` // introduction, meeting or hire
+}
+
+// DefaultPolicy is ten registered introductions for one slot, one per person
+// in a year.
+func DefaultPolicy() Policy {
+	return Policy{Trigger: Registered, Ratio: 10, Dedupe: ats.Duration(365 * 24 * time.Hour), Reversal: Keep, Promise: "introduction"}
+}
+
+// Validate reports every problem in p.
+func (p Policy) Validate() error {
+	var errs []error
+	if p.Trigger != Registered && p.Trigger != HandedOver {
+		errs = append(errs, fmt.Errorf("trigger: %q is not one of registered, handed_over", p.Trigger))
+	}
+	if p.Ratio < 1 {
+		errs = append(errs, errors.New("ratio: must be 1 or more"))
+	}
+	if p.Reversal != Keep && p.Reversal != ReverseIfUnpaid {
+		errs = append(errs, fmt.Errorf("reversal: %q is not one of keep, reverse_if_unspent", p.Reversal))
+	}
+	if p.Promise != "introduction" && p.Promise != "meeting" && p.Promise != "hire" {
+		errs = append(errs, fmt.Errorf("promise: %q is not one of introduction, meeting, hire", p.Promise))
+	}
+	return errors.Join(errs...)
+}
+
+// Version names p by its content.
+func (p Policy) Version() string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%d/%s/%s/%s", p.Trigger, p.Ratio, p.Dedupe, p.Reversal, p.Promise))
+	return hex.EncodeToString(sum[:6])
+}
+
+// A Kind is the kind of a ledger entry.
+type Kind string
+
+// The kinds of entry. Duplicate is shown but does not count.
+const (
+	Credit    Kind = "credit"
+	Duplicate Kind = "duplicate"
+	Reverse   Kind = "reversal"
+)
+
+// An Entry is one line of a company's ledger.
+type Entry struct {
+	ID       string
+	Kind     Kind
+	Person   string
+	Referral string
+	Amount   int
+	At       time.Time
+	Policy   string
+}
+
+// Count returns the entry that a person's introduction at t makes: a credit,
+// or a duplicate when the same person was counted less than Dedupe before.
+func (p Policy) Count(history []Entry, person string, t time.Time) Entry {
+	e := Entry{Kind: Credit, Person: person, Amount: 1, At: t, Policy: p.Version()}
+	for _, h := range history {
+		if h.Kind == Credit && h.Person == person && t.Sub(h.At) < p.Dedupe.Std() {
+			e.Kind, e.Amount = Duplicate, 0
+		}
+	}
+	return e
+}
+
+// Undo returns the entry that takes a person's credit back, if the policy does
+// that: only what has not earned a slot yet can be reversed.
+func (p Policy) Undo(history []Entry, slots []Slot, person string, t time.Time) (Entry, bool) {
+	counted := 0
+	for _, h := range history {
+		if h.Person == person {
+			counted += h.Amount
+		}
+	}
+	if p.Reversal != ReverseIfUnpaid || counted < 1 || net(history)-1 < len(slots)*p.Ratio {
+		return Entry{}, false
+	}
+	return Entry{Kind: Reverse, Person: person, Amount: -1, At: t, Policy: p.Version()}, true
+}
+
+func net(history []Entry) int {
+	n := 0
+	for _, h := range history {
+		n += h.Amount
+	}
+	return n
+}
+
+// A Balance sums a ledger up.
+type Balance struct{ Net, Ratio, Earned, ToNext int }
+
+// Balance sums up under the ratio of p.
+func (p Policy) Balance(history []Entry) Balance {
+	n := max(net(history), 0)
+	return Balance{Net: n, Ratio: p.Ratio, Earned: n / p.Ratio, ToNext: p.Ratio - n%p.Ratio}
+}
+
+// Owed returns how many slots the ledger has earned beyond those that exist. A
+// slot once earned stays, so it is never negative.
+func (p Policy) Owed(history []Entry, slots []Slot) int {
+	return max(p.Balance(history).Earned-len(slots), 0)
+}
+
+// A SlotState is where a free introduction stands.
+type SlotState string
+
+// The states of a slot.
+const (
+	Earned    SlotState = "earned"
+	Requested SlotState = "requested"
+	Proposed  SlotState = "candidate_proposed"
+	Met       SlotState = "meeting_held"
+	Hired     SlotState = "hired"
+	NotHired  SlotState = "not_hired"
+	Consumed  SlotState = "consumed"
+	Returned  SlotState = "returned"
+	Expired   SlotState = "expired"
+)
+
+// A Slot is one free introduction.
+type Slot struct {
+	ID       string
+	State    SlotState
+	Policy   string
+	EarnedAt time.Time
+}
+
+var moves = map[SlotState][]SlotState{
+	Earned:    {Requested, Expired},
+	Requested: {Proposed, Returned, Expired},
+	Proposed:  {Met, Returned},
+	Met:       {Hired, NotHired},
+	Hired:     {Consumed},
+	NotHired:  {Consumed, Returned},
+	Returned:  {Requested, Expired},
+}
+
+// May reports whether a slot may go from s to next.
+func (s SlotState) May(next SlotState) bool {
+	for _, m := range moves[s] {
+		if m == next {
+			return true
+		}
+	}
+	return false
+}

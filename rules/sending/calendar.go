@@ -1,0 +1,195 @@
+package sending
+
+import (
+	_ "embed" // the table of holidays
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Calendar knows when a company's mails may leave.
+type Calendar struct {
+	window Window
+	jp     bool
+	also   map[day]bool
+	zone   *time.Location
+}
+
+// NewCalendar joins a company's window and holidays in its time zone.
+func NewCalendar(s Settings, zone *time.Location) Calendar {
+	c := Calendar{window: s.Window, jp: s.Holidays.Calendar == "jp", zone: zone, also: map[day]bool{}}
+	for _, d := range s.Holidays.Also {
+		c.also[dayOf(d)] = true
+	}
+	return c
+}
+
+// A day is a date without a time of day.
+type day struct {
+	year  int
+	month time.Month
+	date  int
+}
+
+func dayOf(t time.Time) day {
+	y, m, d := t.Date()
+	return day{y, m, d}
+}
+
+func (d day) at(of time.Duration, zone *time.Location) time.Time {
+	return time.Date(d.year, d.month, d.date, int(of/time.Hour), int(of%time.Hour/time.Minute), 0, 0, zone)
+}
+
+func (d day) add(days int) day {
+	return dayOf(time.Date(d.year, d.month, d.date+days, 0, 0, 0, 0, time.UTC))
+}
+
+func (d day) weekday() time.Weekday {
+	return time.Date(d.year, d.month, d.date, 0, 0, 0, 0, time.UTC).Weekday()
+}
+
+func (c Calendar) openDay(d day) bool {
+	if c.window.Always() {
+		return true
+	}
+	return slices.Contains(c.window.Days, d.weekday()) && !c.also[d] && !(c.jp && holiday(d))
+}
+
+// Open reports whether mails may leave at t.
+func (c Calendar) Open(t time.Time) bool {
+	if c.window.Always() {
+		return true
+	}
+	t = t.In(c.zone)
+	d := dayOf(t)
+	return c.openDay(d) && !t.Before(d.at(c.window.From, c.zone)) && t.Before(d.at(c.window.To, c.zone))
+}
+
+// farthest bounds every search for an open day.
+const farthest = 400
+
+// Next returns t if mails may leave then, otherwise the next opening.
+func (c Calendar) Next(t time.Time) time.Time {
+	if c.Open(t) {
+		return t
+	}
+	t = t.In(c.zone)
+	d := dayOf(t)
+	for range farthest {
+		if opening := d.at(c.window.From, c.zone); c.openDay(d) && opening.After(t) {
+			return opening
+		}
+		d = d.add(1)
+	}
+	return t.AddDate(1, 0, 0) // a calendar without open days: far away, never now
+}
+
+// AddBusinessDays returns the moment n open days after the date of t, which
+// does not count itself: at the time of day of t if t lies in the window, at
+// the opening otherwise.
+func (c Calendar) AddBusinessDays(t time.Time, n int) time.Time {
+	if n <= 0 || c.window.Always() {
+		return c.Next(t.AddDate(0, 0, max(n, 0)))
+	}
+	t = t.In(c.zone)
+	of := c.window.From
+	if c.Open(t) {
+		of = t.Sub(dayOf(t).at(0, c.zone))
+	}
+	return c.nth(dayOf(t), n).at(0, c.zone).Add(of)
+}
+
+// Deadline returns the closing time of the n-th open day after the date of t.
+func (c Calendar) Deadline(t time.Time, n int) time.Time {
+	return c.nth(dayOf(t.In(c.zone)), n).at(c.window.To, c.zone)
+}
+
+func (c Calendar) nth(d day, n int) day {
+	for range farthest {
+		if n == 0 {
+			break
+		}
+		d = d.add(1)
+		if c.openDay(d) {
+			n--
+		}
+	}
+	return d
+}
+
+// closing returns when the window of the day of t closes.
+func (c Calendar) closing(t time.Time) time.Time {
+	return dayOf(t.In(c.zone)).at(c.window.To, c.zone)
+}
+
+//go:embed holidays-jp.csv
+var holidayTable string
+
+var (
+	holidays  = readHolidays(holidayTable)
+	lastTable = func() int {
+		last := 0
+		for d := range holidays {
+			last = max(last, d.year)
+		}
+		return last
+	}()
+)
+
+// readHolidays reads the dates of the table; the first column is all that
+// counts.
+func readHolidays(table string) map[day]bool {
+	out := map[day]bool{}
+	for line := range strings.Lines(table) {
+		date, _, _ := strings.Cut(line, ",")
+		if t, err := time.Parse(time.DateOnly, date); err == nil {
+			out[dayOf(t)] = true
+		}
+	}
+	return out
+}
+
+// holiday reports whether d is a day off in Japan: by the table as far as it
+// goes, by the act's rules after it.
+func holiday(d day) bool {
+	if d.year <= lastTable {
+		return holidays[d]
+	}
+	if named(d) {
+		return true
+	}
+	// A named day on a Sunday frees the next day that is not itself named.
+	for before := d.add(-1); named(before); before = before.add(-1) {
+		if before.weekday() == time.Sunday {
+			return true
+		}
+	}
+	// A day between two named days is free.
+	return named(d.add(-1)) && named(d.add(1))
+}
+
+var fixedDays = map[[2]int]bool{
+	{1, 1}: true, {2, 11}: true, {2, 23}: true, {4, 29}: true, {5, 3}: true, {5, 4}: true, {5, 5}: true, {8, 11}: true, {11, 3}: true, {11, 23}: true,
+}
+
+// mondays are the named days that are the n-th Monday of a month.
+var mondays = map[time.Month]int{1: 2, 7: 3, 9: 3, 10: 2}
+
+// named reports whether the act names d, in the form in force since 2022. The
+// formula of the equinoxes holds until 2099.
+func named(d day) bool {
+	if fixedDays[[2]int{int(d.month), d.date}] {
+		return true
+	}
+	if n := mondays[d.month]; n > 0 && d.weekday() == time.Monday && (d.date-1)/7+1 == n {
+		return true
+	}
+	since := d.year - 1980
+	switch d.month {
+	case time.March:
+		return d.date == int(20.8431+0.242194*float64(since))-since/4
+	case time.September:
+		return d.date == int(23.2488+0.242194*float64(since))-since/4
+	}
+	return false
+}

@@ -1,0 +1,284 @@
+package sending
+
+import (
+	"hash/fnv"
+	"slices"
+	"time"
+
+	"github.com/career-relay/connector/ats"
+)
+
+// Volume is how many thank-you mails were planned for the company.
+type Volume struct{ LastHour, LastDay, BusiestDay int }
+
+// Facts is everything a decision depends on.
+type Facts struct {
+	Event      ats.Event
+	Previous   ats.State // what was known of the application; "" for nothing
+	PreviousAt time.Time
+	// Cold marks history: a cold start or an import. It never mails without a
+	// person's release.
+	Cold       bool
+	Now        time.Time
+	Zone       *time.Location
+	Volume     Volume
+	Suppressed bool // the address takes no mail at all
+	Written    bool // the application's mail has left, or perhaps
+}
+
+// A Check is one question of a decision and its answer.
+type Check struct {
+	Code   string
+	OK     bool
+	Detail string // without personal data
+}
+
+// An Action is what a decision asks for.
+type Action string
+
+// The actions.
+const (
+	Mail Action = "mail" // schedule it
+	Hold Action = "hold" // write it, but a person must release it
+	None Action = "none"
+)
+
+// The codes of decisions; Words says each in a sentence.
+const (
+	CodeScheduled     = "scheduled"
+	CodeStale         = "stale"
+	CodeErased        = "erased"
+	CodeNotRejected   = "not_rejected"
+	CodeCandidateSide = "candidate_side"
+	CodeUnknownSide   = "unknown_side"
+	CodePurposeOff    = "purpose_off"
+	CodeWritten       = "written"
+	CodeNoAddress     = "no_address"
+	CodeBadAddress    = "bad_address"
+	CodeDoNotContact  = "do_not_contact"
+	CodeAgent         = "excluded_agent"
+	CodeInternal      = "excluded_internal"
+	CodeConfidential  = "excluded_confidential"
+	CodeSuppressed    = "suppressed"
+	CodeTestName      = "test_name"
+	CodeNoName        = "no_name"
+	CodeCold          = "cold"
+	CodeMaxAge        = "max_age"
+	CodeBrakeVolume   = "brake_volume"
+	CodeBrake         = "brake"
+	CodeNotDue        = "not_due"
+	CodeWindow        = "window"
+	CodeStopped       = "stopped"
+	CodeDryRun        = "dry_run"
+	CodeLinkOnly      = "link_only"
+	CodeGo            = "go"
+	CodeReopened      = "reopened"
+	CodeWithdrawn     = "withdrawn"
+	CodeHired         = "hired"
+	CodeClosed        = "closed"
+	CodeMerged        = "merged"
+	CodeFutureTime    = "future_time"
+)
+
+// A Plan is a decision about an event.
+type Plan struct {
+	Action Action
+	Due    time.Time
+	Code   string
+	Checks []Check // every check that was made, in order
+	Stale  bool    // the event is older than what is known: it changes nothing
+	Cancel bool    // a mail that waits is obsolete
+}
+
+// skewed is how far in the future an event may lie before its time is doubted.
+const skewed = 5 * time.Minute
+
+// Decide rules on an event.
+func Decide(s Settings, cal Calendar, f Facts) Plan {
+	p := &Plan{Action: None}
+	e := f.Event
+	switch {
+	case f.Previous == ats.Erased:
+		return p.end(CodeErased, true)
+	case e.State != ats.Erased && f.Previous != "" && e.At.Before(f.PreviousAt):
+		return p.end(CodeStale, true)
+	}
+	p.pass(CodeStale)
+	if code, over := states[e.State]; over {
+		p.Cancel = e.State != ats.Closed && e.State != ats.Merged
+		return p.end(code, false)
+	}
+	if e.Side == ats.Applicant {
+		p.Cancel = true
+		return p.end(CodeCandidateSide, false)
+	}
+	if code := refuse(s, f, p); code != "" {
+		return p.end(code, false)
+	}
+	p.Action, p.Due, p.Code = Mail, due(s, cal, f), CodeScheduled
+	if e.At.After(f.Now.Add(skewed)) {
+		p.pass(CodeFutureTime)
+	}
+	for _, h := range holds(s, f) {
+		p.Checks = append(p.Checks, Check{Code: h.code, OK: !h.holds})
+		if h.holds && p.Action == Mail {
+			p.Action, p.Code = Hold, h.code
+		}
+	}
+	return *p
+}
+
+// states are the codes of events that never lead to a mail.
+var states = map[ats.State]string{
+	ats.Withdrawn: CodeWithdrawn, ats.Hired: CodeHired, ats.Reopened: CodeReopened, ats.Closed: CodeClosed, ats.Erased: CodeErased, ats.Merged: CodeMerged,
+}
+
+func (p *Plan) pass(code string) { p.Checks = append(p.Checks, Check{Code: code, OK: true}) }
+
+func (p *Plan) end(code string, stale bool) Plan {
+	p.Code, p.Stale = code, stale
+	p.Checks = append(p.Checks, Check{Code: code})
+	return *p
+}
+
+// refuse returns why no mail is written at all, and notes what was passed.
+func refuse(s Settings, f Facts, p *Plan) string {
+	e := f.Event
+	for _, q := range []struct {
+		code string
+		no   bool
+	}{
+		{CodePurposeOff, !slices.Contains(s.Purposes, "thank_you")},
+		{CodeUnknownSide, e.Side != ats.Company && s.OnUnknownSide == IgnoreUnknown},
+		{CodeWritten, f.Written},
+		{CodeNoAddress, e.Candidate.Email == ""},
+		{CodeDoNotContact, e.Candidate.DoNotContact || e.Candidate.Private},
+		{CodeAgent, e.Agent && s.excludes(Exclude{Source: "agent"})},
+		{CodeInternal, e.Candidate.Type == "internal" && s.excludes(Exclude{Type: "internal"})},
+		{CodeConfidential, e.Job.Confidential && s.excludes(Exclude{Job: "confidential"})},
+		{CodeSuppressed, f.Suppressed},
+	} {
+		if q.no {
+			return q.code
+		}
+		p.pass(q.code)
+	}
+	return ""
+}
+
+func (s Settings) excludes(x Exclude) bool { return slices.Contains(s.Exclude, x) }
+
+type hold struct {
+	code  string
+	holds bool
+}
+
+// holds lists why a person must look first.
+func holds(s Settings, f Facts) []hold {
+	e := f.Event
+	_, name := ats.Greeting(e.Candidate)
+	return []hold{
+		{CodeCold, f.Cold},
+		{CodeUnknownSide, e.Side != ats.Company && s.OnUnknownSide != SendUnknown},
+		{CodeMaxAge, f.Now.Sub(e.At) > s.MaxAge.Std()},
+		{CodeTestName, name == ats.NameTest},
+		{CodeNoName, name == ats.NameMissing},
+		{CodeBadAddress, slices.Contains(e.Problems, ats.EmailReview)},
+		{CodeBrakeVolume, s.Brake.trips(f.Volume)},
+	}
+}
+
+// trips reports whether one more mail is too many.
+func (b Brake) trips(v Volume) bool {
+	if v.LastHour+1 > b.Batch {
+		return true
+	}
+	return v.LastDay+1 >= brakeFloor && v.BusiestDay > 0 && float64(v.LastDay+1) > b.Factor*float64(v.BusiestDay)
+}
+
+// spread is how far mails of the same opening are drawn apart.
+const spread = 20 * time.Minute
+
+// due is when the mail may leave: decision + delay, moved into the window, with
+// some minutes that are always the same for the same application.
+func due(s Settings, cal Calendar, f Facts) time.Time {
+	decided := f.Event.At
+	if decided.After(f.Now.Add(skewed)) {
+		decided = f.Now // a clock runs ahead: ours counts
+	}
+	t := decided.Add(s.Delay.Std())
+	if t.Before(f.Now) {
+		t = f.Now
+	}
+	if cal.window.Always() {
+		return t
+	}
+	t = cal.Next(t)
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(f.Event.Application))
+	moved := t.Add(time.Duration(h.Sum32()%uint32(spread/time.Second)) * time.Second)
+	if moved.Before(cal.closing(t)) {
+		return moved
+	}
+	return t
+}
+
+// A Moment is what is known at the second of sending.
+type Moment struct {
+	State      ats.State
+	Fresh      bool // State was read from the ATS just now
+	Suppressed bool
+	Brake      string // kind of an open brake
+	Stopped    bool   // a person must release it
+	Released   bool   // a person did: age and volume no longer count
+	DecidedAt  time.Time
+	Due        time.Time
+	Now        time.Time
+}
+
+// A Verdict says what to do with a mail now.
+type Verdict string
+
+// The verdicts.
+const (
+	Go       Verdict = "go"
+	Wait     Verdict = "wait"
+	HoldBack Verdict = "hold"
+	Cancel   Verdict = "cancel"
+	Suppress Verdict = "suppress"
+)
+
+// recheckStates are the codes of states in which the result must not be sent.
+var recheckStates = map[ats.State]string{
+	ats.Withdrawn: CodeWithdrawn, ats.Hired: CodeHired, ats.Reopened: CodeReopened, ats.Erased: CodeErased, ats.Closed: CodeClosed, ats.Merged: CodeMerged,
+}
+
+// Recheck asks everything again at the second of sending. until is set for
+// Wait.
+func Recheck(s Settings, cal Calendar, m Moment) (v Verdict, until time.Time, code string) {
+	switch {
+	case m.Stopped:
+		return HoldBack, time.Time{}, CodeStopped
+	case m.State != ats.Rejected:
+		code := recheckStates[m.State]
+		if code == "" {
+			code = CodeNotRejected
+		}
+		return Cancel, time.Time{}, code
+	case m.Now.Before(m.Due):
+		return Wait, m.Due, CodeNotDue
+	case m.Suppressed:
+		return Suppress, time.Time{}, CodeSuppressed
+	case !m.Released && m.Now.Sub(m.DecidedAt) > s.MaxAge.Std():
+		return HoldBack, time.Time{}, CodeMaxAge
+	case m.Brake != "":
+		return Wait, m.Now.Add(5 * time.Minute), CodeBrake
+	case !cal.Open(m.Now):
+		return Wait, cal.Next(m.Now), CodeWindow
+	case s.Mode == LinkOnly:
+		return Cancel, time.Time{}, CodeLinkOnly
+	case s.Mode != Live:
+		return Cancel, time.Time{}, CodeDryRun
+	}
+	return Go, time.Time{}, CodeGo
+}

@@ -1,0 +1,82 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/career-relay/connector/record"
+)
+
+// probeAfter is how long a credentials brake lets nothing through before one
+// mail may try again.
+const probeAfter = 5 * time.Minute
+
+// openBrake opens a brake, or moves the probe time of the open one.
+func (t *tx) openBrake(ctx context.Context, company, kind, cause string, probe time.Time) error {
+	now := micros(t.s.Now())
+	n, err := t.exec(ctx, `UPDATE brakes SET cause = $1, probe_at = $2 WHERE company = $3 AND kind = $4 AND resolved_at = 0`, cause, micros(probe), company, kind)
+	if err != nil || n > 0 {
+		return err
+	}
+	_, err = t.exec(ctx, `INSERT INTO brakes (id, company, kind, cause, opened_at, probe_at) VALUES ($1, $2, $3, $4, $5, $6)`, t.s.newID(), company, kind, cause, now, micros(probe))
+	return err
+}
+
+func (t *tx) closeBrakes(ctx context.Context, company, kind string) error {
+	_, err := t.exec(ctx, `UPDATE brakes SET resolved_at = $1 WHERE company = $2 AND kind = $3 AND resolved_at = 0`, micros(t.s.Now()), company, kind)
+	return err
+}
+
+const brakeColumns = `id, company, kind, cause, opened_at, probe_at, resolved_at`
+
+func scanBrake(row scanner) (record.Brake, error) {
+	var b record.Brake
+	var opened, probe, resolved int64
+	err := row.Scan(&b.ID, &b.Company, &b.Kind, &b.Cause, &opened, &probe, &resolved)
+	b.OpenedAt, b.ProbeAt, b.ResolvedAt = clockTime(opened), clockTime(probe), clockTime(resolved)
+	return b, err
+}
+
+func (s *Store) openBrakeOf(ctx context.Context, company, kind string) (record.Brake, error) {
+	b, err := scanBrake(s.read.QueryRowContext(ctx, `SELECT `+brakeColumns+` FROM brakes WHERE company = $1 AND kind = $2 AND resolved_at = 0 LIMIT 1`, company, kind))
+	if errors.Is(err, sql.ErrNoRows) {
+		return record.Brake{}, nil
+	}
+	if err != nil {
+		return b, unavailable("reading brakes", err)
+	}
+	return b, nil
+}
+
+// ProbeBrake lets one caller try a transport whose credentials brake is open
+// and due for a probe; everybody else gets false.
+func (s *Store) ProbeBrake(ctx context.Context, id string) (bool, error) {
+	var n int64
+	err := s.update(ctx, func(ctx context.Context, t *tx) (err error) {
+		now := s.Now()
+		n, err = t.exec(ctx, `UPDATE brakes SET probe_at = $1 WHERE id = $2 AND resolved_at = 0 AND probe_at <= $3`, micros(now.Add(probeAfter)), id, micros(now))
+		return err
+	})
+	if err != nil {
+		return false, unavailable("probing a brake", err)
+	}
+	return n == 1, nil
+}
+
+// Brakes lists the open brakes, or all of the last thirty days.
+func (s *Store) Brakes(ctx context.Context, company string, all bool) ([]record.Brake, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT `+brakeColumns+` FROM brakes WHERE ($1 = '' OR company = $1) AND (resolved_at = 0 OR ($2 = 1 AND opened_at >= $3)) ORDER BY id DESC LIMIT 200`,
+		company, flag(all), micros(s.Now().AddDate(0, 0, -30)))
+	if err != nil {
+		return nil, unavailable("listing brakes", err)
+	}
+	var out []record.Brake
+	err = scan(rows, func() error {
+		b, err := scanBrake(rows)
+		out = append(out, b)
+		return err
+	})
+	return out, err
+}

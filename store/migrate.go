@@ -1,0 +1,134 @@
+package store
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"io/fs"
+	"strings"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Pending lists the migrations that the database lacks, in order. A database
+// with a migration that this program does not know is refused: it belongs to a
+// newer version.
+func (s *Store) Pending(ctx context.Context) ([]string, error) {
+	applied, err := s.applied(ctx)
+	if err != nil {
+		return nil, err
+	}
+	files, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
+		return nil, err
+	}
+	var pending []string
+	for _, file := range files {
+		name := migrationName(file)
+		if !applied[name] {
+			pending = append(pending, name)
+		}
+		delete(applied, name)
+	}
+	for name := range applied {
+		return nil, fmt.Errorf("the database has migration %s, which this version does not know; use the newer program", name)
+	}
+	return pending, nil
+}
+
+func migrationName(file string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(file, "migrations/"), ".sql")
+}
+
+func (s *Store) applied(ctx context.Context) (map[string]bool, error) {
+	exists := `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'migrations'`
+	if s.pg {
+		exists = `SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'migrations'`
+	}
+	var n int
+	if err := s.read.QueryRowContext(ctx, exists).Scan(&n); err != nil {
+		return nil, unavailable("looking for migrations", err)
+	}
+	applied := map[string]bool{}
+	if n == 0 {
+		return applied, nil
+	}
+	rows, err := s.read.QueryContext(ctx, `SELECT name FROM migrations`)
+	if err != nil {
+		return nil, unavailable("reading migrations", err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		applied[name] = true
+	}
+	return applied, rows.Err()
+}
+
+// migrate applies what is pending, each file in one transaction. Two processes
+// that start together wait for each other.
+func (s *Store) migrate(ctx context.Context) error {
+	return s.update(ctx, func(ctx context.Context, t *tx) error {
+		if t.pg {
+			if _, err := t.exec(ctx, `SELECT pg_advisory_xact_lock(7243190355)`); err != nil {
+				return err
+			}
+		}
+		if _, err := t.exec(ctx, `CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, at BIGINT NOT NULL)`); err != nil {
+			return err
+		}
+		files, err := fs.Glob(migrations, "migrations/*.sql")
+		if err != nil {
+			return err
+		}
+		for _, file := range files {
+			if err := s.apply(ctx, t, file); err != nil {
+				return fmt.Errorf("migration %s: %w", migrationName(file), err)
+			}
+		}
+		return nil
+	})
+}
+
+func (s *Store) apply(ctx context.Context, t *tx, file string) error {
+	n, err := t.exec(ctx, `INSERT INTO migrations (name, at) VALUES ($1, $2) ON CONFLICT DO NOTHING`, migrationName(file), micros(s.Now()))
+	if err != nil || n == 0 {
+		return err
+	}
+	text, err := migrations.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	for _, statement := range statements(string(text), t.pg) {
+		if _, err := t.exec(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// statements splits a migration and gives it the dialect's word for bytes.
+func statements(text string, pg bool) []string {
+	word := "BLOB"
+	if pg {
+		word = "BYTEA"
+	}
+	var out []string
+	for _, s := range strings.Split(text, ";\n") {
+		lines := strings.Split(s, "\n")
+		kept := lines[:0]
+		for _, l := range lines {
+			if !strings.HasPrefix(l, "--") {
+				kept = append(kept, strings.ReplaceAll(l, " BYTES", " "+word))
+			}
+		}
+		if s := strings.TrimSpace(strings.Join(kept, "\n")); s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}

@@ -1,0 +1,385 @@
+-- Times are microseconds since 1970 in UTC. BYTES is BLOB or BYTEA.
+
+CREATE TABLE meta (
+	name  TEXT PRIMARY KEY,
+	value BYTES NOT NULL
+);
+
+CREATE TABLE companies (
+	id          TEXT PRIMARY KEY,
+	wrapped_key BYTES NOT NULL,
+	credit_turn BIGINT NOT NULL DEFAULT 0,
+	created_at  BIGINT NOT NULL
+);
+
+CREATE TABLE people (
+	id          TEXT PRIMARY KEY,
+	company     TEXT NOT NULL,
+	person_ref  BYTES,
+	name_index  BYTES,
+	wrapped_key BYTES,
+	created_at  BIGINT NOT NULL,
+	erased_at   BIGINT NOT NULL DEFAULT 0
+);
+CREATE UNIQUE INDEX people_ref ON people (company, person_ref);
+CREATE INDEX people_name ON people (company, name_index);
+
+CREATE TABLE deliveries (
+	id          TEXT PRIMARY KEY,
+	company     TEXT NOT NULL,
+	connection  TEXT NOT NULL,
+	vendor      TEXT NOT NULL,
+	door        TEXT NOT NULL,
+	dedupe_key  TEXT NOT NULL,
+	payload     BYTES NOT NULL,
+	size        BIGINT NOT NULL,
+	disposition TEXT NOT NULL,
+	reason      TEXT NOT NULL DEFAULT '',
+	repeats     BIGINT NOT NULL DEFAULT 0,
+	received_at BIGINT NOT NULL,
+	expires_at  BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX deliveries_key ON deliveries (company, connection, dedupe_key);
+CREATE INDEX deliveries_company ON deliveries (company, id);
+CREATE INDEX deliveries_disposition ON deliveries (disposition, id);
+CREATE INDEX deliveries_expiry ON deliveries (expires_at);
+
+CREATE TABLE applications (
+	id             TEXT PRIMARY KEY,
+	company        TEXT NOT NULL,
+	connection     TEXT NOT NULL,
+	vendor         TEXT NOT NULL,
+	application_id TEXT NOT NULL,
+	candidate_id   TEXT NOT NULL,
+	person_id      TEXT NOT NULL,
+	state          TEXT NOT NULL,
+	side           TEXT NOT NULL,
+	evidence       TEXT NOT NULL,
+	job_id         TEXT NOT NULL,
+	job_title      TEXT NOT NULL,
+	department     TEXT NOT NULL,
+	stage          TEXT NOT NULL,
+	stage_kind     TEXT NOT NULL,
+	source         TEXT NOT NULL,
+	locale         TEXT NOT NULL,
+	sealed         BYTES,
+	decision       TEXT NOT NULL,
+	state_at       BIGINT NOT NULL,
+	created_at     BIGINT NOT NULL,
+	updated_at     BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX applications_key ON applications (company, connection, application_id);
+CREATE INDEX applications_candidate ON applications (company, connection, candidate_id);
+CREATE INDEX applications_person ON applications (person_id);
+CREATE INDEX applications_company ON applications (company, id);
+
+CREATE TABLE events (
+	id          TEXT PRIMARY KEY,
+	delivery    TEXT NOT NULL,
+	company     TEXT NOT NULL,
+	application TEXT NOT NULL,
+	state       TEXT NOT NULL,
+	side        TEXT NOT NULL,
+	evidence    TEXT NOT NULL,
+	clock       TEXT NOT NULL,
+	status      TEXT NOT NULL,
+	reason      TEXT NOT NULL,
+	stale       BIGINT NOT NULL,
+	action      TEXT NOT NULL,
+	code        TEXT NOT NULL,
+	checks      TEXT NOT NULL,
+	effect_key  TEXT NOT NULL,
+	occurred_at BIGINT NOT NULL,
+	created_at  BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX events_effect ON events (effect_key);
+CREATE INDEX events_application ON events (application, id);
+CREATE INDEX events_delivery ON events (delivery);
+
+CREATE TABLE mails (
+	id           TEXT PRIMARY KEY,
+	company      TEXT NOT NULL,
+	application  TEXT NOT NULL,
+	person_id    TEXT NOT NULL,
+	purpose      TEXT NOT NULL,
+	state        TEXT NOT NULL,
+	stopped      BIGINT NOT NULL DEFAULT 0,
+	released     BIGINT NOT NULL DEFAULT 0,
+	reason       TEXT NOT NULL DEFAULT '',
+	template     TEXT NOT NULL,
+	version      TEXT NOT NULL,
+	locale       TEXT NOT NULL,
+	sealed       BYTES,
+	hash         TEXT NOT NULL,
+	address_ref  BYTES,
+	send_id      TEXT NOT NULL,
+	transport    TEXT NOT NULL DEFAULT '',
+	provider_id  TEXT NOT NULL DEFAULT '',
+	delivery     TEXT NOT NULL DEFAULT '',
+	attempts     BIGINT NOT NULL DEFAULT 0,
+	due_at       BIGINT NOT NULL,
+	decided_at   BIGINT NOT NULL,
+	sent_at      BIGINT NOT NULL DEFAULT 0,
+	created_at   BIGINT NOT NULL,
+	updated_at   BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX mails_once ON mails (company, application, purpose);
+CREATE UNIQUE INDEX mails_send ON mails (send_id);
+CREATE INDEX mails_company ON mails (company, id);
+CREATE INDEX mails_state ON mails (state, id);
+CREATE INDEX mails_planned ON mails (company, purpose, created_at);
+CREATE INDEX mails_person ON mails (person_id);
+CREATE INDEX mails_provider ON mails (provider_id);
+CREATE INDEX mails_address ON mails (address_ref, sent_at);
+
+CREATE TABLE mail_attempts (
+	mail       TEXT NOT NULL,
+	number     BIGINT NOT NULL,
+	outcome    TEXT NOT NULL,
+	detail     TEXT NOT NULL DEFAULT '',
+	started_at BIGINT NOT NULL,
+	ended_at   BIGINT NOT NULL DEFAULT 0,
+	PRIMARY KEY (mail, number)
+);
+
+CREATE TABLE mail_events (
+	event_id TEXT PRIMARY KEY,
+	mail     TEXT NOT NULL,
+	company  TEXT NOT NULL,
+	kind     TEXT NOT NULL,
+	detail   TEXT NOT NULL,
+	at       BIGINT NOT NULL
+);
+CREATE INDEX mail_events_mail ON mail_events (mail, at);
+
+CREATE TABLE suppressions (
+	company     TEXT NOT NULL,
+	address_ref BYTES NOT NULL,
+	scope       TEXT NOT NULL,
+	cause       TEXT NOT NULL,
+	at          BIGINT NOT NULL,
+	PRIMARY KEY (company, address_ref, scope)
+);
+
+CREATE TABLE links (
+	hash         BYTES PRIMARY KEY,
+	kind         TEXT NOT NULL,
+	company      TEXT NOT NULL,
+	application  TEXT NOT NULL,
+	person_id    TEXT NOT NULL,
+	registration TEXT NOT NULL,
+	locale       TEXT NOT NULL,
+	created_at   BIGINT NOT NULL,
+	expires_at   BIGINT NOT NULL,
+	revoked_at   BIGINT NOT NULL DEFAULT 0
+);
+CREATE INDEX links_person ON links (person_id);
+CREATE INDEX links_application ON links (application);
+
+CREATE TABLE registrations (
+	id           TEXT PRIMARY KEY,
+	company      TEXT NOT NULL,
+	application  TEXT NOT NULL,
+	person_id    TEXT NOT NULL,
+	state        TEXT NOT NULL,
+	sealed       BYTES,
+	locale       TEXT NOT NULL,
+	created_at   BIGINT NOT NULL,
+	confirmed_at BIGINT NOT NULL DEFAULT 0,
+	expires_at   BIGINT NOT NULL
+);
+CREATE INDEX registrations_person ON registrations (person_id);
+CREATE INDEX registrations_state ON registrations (state, expires_at);
+
+CREATE TABLE consent_texts (
+	purpose    TEXT NOT NULL,
+	version    TEXT NOT NULL,
+	locale     TEXT NOT NULL,
+	hash       TEXT NOT NULL,
+	body       TEXT NOT NULL,
+	first_seen BIGINT NOT NULL,
+	PRIMARY KEY (purpose, version, locale, hash)
+);
+
+CREATE TABLE consents (
+	id           TEXT PRIMARY KEY,
+	company      TEXT NOT NULL,
+	person_id    TEXT NOT NULL,
+	registration TEXT NOT NULL,
+	purpose      TEXT NOT NULL,
+	text_version TEXT NOT NULL,
+	text_hash    TEXT NOT NULL,
+	locale       TEXT NOT NULL,
+	how          TEXT NOT NULL,
+	given_at     BIGINT NOT NULL,
+	confirmed_at BIGINT NOT NULL DEFAULT 0,
+	withdrawn_at BIGINT NOT NULL DEFAULT 0
+);
+CREATE UNIQUE INDEX consents_once ON consents (registration, purpose);
+CREATE INDEX consents_person ON consents (person_id);
+CREATE INDEX consents_company ON consents (company, id);
+
+CREATE TABLE referrals (
+	id           TEXT PRIMARY KEY,
+	company      TEXT NOT NULL,
+	recipient    TEXT NOT NULL,
+	person_id    TEXT NOT NULL,
+	registration TEXT NOT NULL,
+	state        TEXT NOT NULL,
+	reference    TEXT NOT NULL DEFAULT '',
+	reason       TEXT NOT NULL DEFAULT '',
+	created_at   BIGINT NOT NULL,
+	updated_at   BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX referrals_once ON referrals (registration, recipient);
+CREATE INDEX referrals_company ON referrals (company, id);
+
+CREATE TABLE provisions (
+	id        TEXT PRIMARY KEY,
+	referral  TEXT NOT NULL,
+	recipient TEXT NOT NULL,
+	fields    TEXT NOT NULL,
+	at        BIGINT NOT NULL
+);
+CREATE INDEX provisions_referral ON provisions (referral);
+
+CREATE TABLE policies (
+	company TEXT NOT NULL,
+	version TEXT NOT NULL,
+	body    TEXT NOT NULL,
+	since   BIGINT NOT NULL,
+	PRIMARY KEY (company, version)
+);
+
+CREATE TABLE credits (
+	id           TEXT PRIMARY KEY,
+	company      TEXT NOT NULL,
+	kind         TEXT NOT NULL,
+	person_id    TEXT NOT NULL,
+	registration TEXT NOT NULL,
+	amount       BIGINT NOT NULL,
+	policy       TEXT NOT NULL,
+	at           BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX credits_once ON credits (company, registration, kind);
+CREATE INDEX credits_company ON credits (company, id);
+
+CREATE TABLE slots (
+	id         TEXT PRIMARY KEY,
+	company    TEXT NOT NULL,
+	state      TEXT NOT NULL,
+	policy     TEXT NOT NULL,
+	earned_at  BIGINT NOT NULL,
+	updated_at BIGINT NOT NULL
+);
+CREATE INDEX slots_company ON slots (company, id);
+
+CREATE TABLE jobs (
+	id            TEXT PRIMARY KEY,
+	company       TEXT NOT NULL,
+	kind          TEXT NOT NULL,
+	queue         TEXT NOT NULL,
+	subject       TEXT NOT NULL,
+	state         TEXT NOT NULL,
+	seq           BIGINT NOT NULL DEFAULT 0,
+	attempts      BIGINT NOT NULL DEFAULT 0,
+	starts        BIGINT NOT NULL DEFAULT 0,
+	due_at        BIGINT NOT NULL,
+	lease_until   BIGINT NOT NULL DEFAULT 0,
+	dispatched_at BIGINT NOT NULL DEFAULT 0,
+	error         TEXT NOT NULL DEFAULT '',
+	fault         TEXT NOT NULL DEFAULT '',
+	replay_of     TEXT NOT NULL DEFAULT '',
+	batch         TEXT NOT NULL DEFAULT '',
+	trace         TEXT NOT NULL DEFAULT '',
+	created_at    BIGINT NOT NULL,
+	updated_at    BIGINT NOT NULL
+);
+CREATE INDEX jobs_due ON jobs (state, queue, company, due_at);
+CREATE INDEX jobs_next ON jobs (state, due_at);
+CREATE INDEX jobs_subject ON jobs (subject);
+CREATE INDEX jobs_company ON jobs (company, id);
+
+CREATE TABLE batches (
+	id         TEXT PRIMARY KEY,
+	verb       TEXT NOT NULL,
+	noun       TEXT NOT NULL,
+	filter     TEXT NOT NULL,
+	company    TEXT NOT NULL,
+	actor      TEXT NOT NULL,
+	reason     TEXT NOT NULL,
+	state      TEXT NOT NULL,
+	matched    BIGINT NOT NULL,
+	changed    BIGINT NOT NULL,
+	rate       BIGINT NOT NULL DEFAULT 0,
+	created_at BIGINT NOT NULL
+);
+
+CREATE TABLE cursors (
+	company    TEXT NOT NULL,
+	connection TEXT NOT NULL,
+	cursor     TEXT NOT NULL,
+	seen       BYTES,
+	updated_at BIGINT NOT NULL,
+	PRIMARY KEY (company, connection)
+);
+
+CREATE TABLE audit (
+	seq     BIGINT PRIMARY KEY,
+	at      BIGINT NOT NULL,
+	actor   TEXT NOT NULL,
+	verb    TEXT NOT NULL,
+	noun    TEXT NOT NULL,
+	subject TEXT NOT NULL,
+	company TEXT NOT NULL,
+	reason  TEXT NOT NULL,
+	detail  TEXT NOT NULL,
+	hash    TEXT NOT NULL
+);
+CREATE INDEX audit_subject ON audit (subject, seq);
+
+CREATE TABLE users (
+	id          TEXT PRIMARY KEY,
+	name        TEXT NOT NULL,
+	password    TEXT NOT NULL,
+	role        TEXT NOT NULL,
+	created_at  BIGINT NOT NULL,
+	disabled_at BIGINT NOT NULL DEFAULT 0
+);
+CREATE UNIQUE INDEX users_name ON users (name);
+
+CREATE TABLE tokens (
+	id         TEXT PRIMARY KEY,
+	user_id    TEXT NOT NULL,
+	name       TEXT NOT NULL,
+	hash       BYTES NOT NULL,
+	role       TEXT NOT NULL,
+	created_at BIGINT NOT NULL,
+	revoked_at BIGINT NOT NULL DEFAULT 0
+);
+CREATE UNIQUE INDEX tokens_hash ON tokens (hash);
+
+CREATE TABLE sessions (
+	hash       BYTES PRIMARY KEY,
+	user_id    TEXT NOT NULL,
+	created_at BIGINT NOT NULL,
+	expires_at BIGINT NOT NULL
+);
+
+CREATE TABLE brakes (
+	id          TEXT PRIMARY KEY,
+	company     TEXT NOT NULL,
+	kind        TEXT NOT NULL,
+	cause       TEXT NOT NULL,
+	opened_at   BIGINT NOT NULL,
+	probe_at    BIGINT NOT NULL,
+	resolved_at BIGINT NOT NULL DEFAULT 0
+);
+CREATE INDEX brakes_open ON brakes (company, kind, resolved_at);
+
+CREATE TABLE leases (
+	name       TEXT NOT NULL,
+	tick       BIGINT NOT NULL,
+	owner      TEXT NOT NULL,
+	PRIMARY KEY (name, tick)
+);

@@ -1,0 +1,154 @@
+// Package web answers HTTP: webhooks and candidate pages on the public
+// address, console, API and metrics on the one for operations.
+package web
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/career-relay/connector/ats"
+	"github.com/career-relay/connector/configs"
+	"github.com/career-relay/connector/connectors"
+	"github.com/career-relay/connector/mail"
+	"github.com/career-relay/connector/record"
+	"github.com/career-relay/connector/rules/credit"
+)
+
+// Deps is what the pages need. Every field is required unless it says so.
+type Deps struct {
+	Now func() time.Time
+	Log *slog.Logger
+	// Tenants are the companies as they are configured now.
+	Tenants Tenants
+	// Open returns the connector of a connection, an ats.NotFound error for an
+	// unknown company or connection.
+	Open     func(company, connection string) (connectors.Connector, error)
+	Inbox    Inbox
+	People   People
+	Desk     Desk
+	Accounts Accounts
+	// Letters returns a company's letters.
+	Letters func(*configs.Company) (*mail.Templates, error)
+	// Ready reports whether work can be done; a Problem that is not fatal
+	// leaves the process ready.
+	Ready func(ctx context.Context) []Problem
+	// PublicURL is the base of links in mails and of webhook addresses, without
+	// a slash at its end.
+	PublicURL string
+	OpsToken  ats.Secret // optional: an admin token of the API
+	Version   string
+	Metrics   *Metrics
+}
+
+// A Problem is something that is not as it should be.
+type Problem struct {
+	Name  string `json:"name"` // "database", "redis", …
+	Text  string `json:"text"`
+	Fatal bool   `json:"fatal"`
+}
+
+// Tenants are the configured companies.
+type Tenants interface {
+	Company(id string) (*configs.Company, error)
+	Companies() []*configs.Company
+	Shared() *configs.Shared
+	Status() []configs.Status
+}
+
+// An Inbox keeps deliveries. SaveDelivery returns after the commit; a
+// redelivery is an ats.Duplicate error, an outage has the fault ats.Busy.
+type Inbox interface {
+	SaveDelivery(ctx context.Context, a record.Arrival) (id string, err error)
+}
+
+// People is what the candidate pages do.
+type People interface {
+	FindLink(ctx context.Context, kind, token string) (record.Link, error)
+	Register(ctx context.Context, r record.Registration) (id string, err error)
+	Confirm(ctx context.Context, c record.Confirmation) error
+	Membership(ctx context.Context, registration string) (record.Membership, error)
+	Withdraw(ctx context.Context, actor record.Actor, consent, reason string) error
+	Unsubscribe(ctx context.Context, l record.Link, how string) error
+}
+
+// Desk is what operators read and do; the command line calls the same methods.
+type Desk interface {
+	Counts(ctx context.Context, company string) (record.Counts, error)
+	Brakes(ctx context.Context, company string, all bool) ([]record.Brake, error)
+	Deliveries(ctx context.Context, f record.Filter) ([]record.Delivery, error)
+	Delivery(ctx context.Context, id string) (record.Delivery, connectors.Delivery, error)
+	Applications(ctx context.Context, f record.Filter) ([]record.Application, error)
+	Application(ctx context.Context, id string, reveal bool) (record.Application, error)
+	Events(ctx context.Context, application string) ([]record.Event, error)
+	Mails(ctx context.Context, f record.Filter) ([]record.Mail, error)
+	Mail(ctx context.Context, id string) (record.Mail, error)
+	MailHistory(ctx context.Context, id string) ([]record.Attempt, []record.MailEvent, error)
+	Letter(ctx context.Context, id string) (record.Mail, mail.Message, error)
+	Jobs(ctx context.Context, f record.Filter) ([]record.Job, error)
+	Job(ctx context.Context, id string) (record.Job, error)
+	JobsOf(ctx context.Context, subject string) ([]record.Job, error)
+	Batches(ctx context.Context, f record.Filter) ([]record.Batch, error)
+	Consents(ctx context.Context, f record.Filter) ([]record.Consent, error)
+	Referrals(ctx context.Context, f record.Filter) ([]record.Referral, error)
+	Referral(ctx context.Context, id string) (record.Referral, error)
+	Account(ctx context.Context, company string, p credit.Policy) (record.Account, error)
+	Audits(ctx context.Context, f record.Filter) ([]record.Audit, error)
+	Audit(ctx context.Context, actor record.Actor, a record.Audit) error
+
+	RetryJobs(ctx context.Context, o record.Order) (record.Done, error)
+	CancelJobs(ctx context.Context, o record.Order) (record.Done, error)
+	ReplayDeliveries(ctx context.Context, o record.Order) (record.Done, error)
+	ReleaseMails(ctx context.Context, o record.Order) (record.Done, error)
+	StopMails(ctx context.Context, o record.Order) (record.Done, error)
+	CancelMails(ctx context.Context, o record.Order) (record.Done, error)
+	ResolveMails(ctx context.Context, o record.Order, sent bool) (record.Done, error)
+	RetryReferrals(ctx context.Context, o record.Order) (record.Done, error)
+	Withdraw(ctx context.Context, actor record.Actor, consent, reason string) error
+	FindPeople(ctx context.Context, company, query string) ([]string, error)
+	ErasePerson(ctx context.Context, actor record.Actor, id, reason string) error
+}
+
+// Accounts knows who may use the console and the API.
+type Accounts interface {
+	Login(ctx context.Context, name, password string) (token string, err error)
+	Logout(ctx context.Context, token string) error
+	Session(ctx context.Context, token string) (record.Actor, error)
+	Token(ctx context.Context, token string) (record.Actor, error)
+}
+
+// statuses translates faults for HTTP. A redelivery is a success to its sender.
+var statuses = map[ats.Fault]int{
+	ats.Invalid:   http.StatusBadRequest,
+	ats.Denied:    http.StatusUnauthorized,
+	ats.NotFound:  http.StatusNotFound,
+	ats.Duplicate: http.StatusOK,
+	ats.Conflict:  http.StatusConflict,
+	ats.TooLarge:  http.StatusRequestEntityTooLarge,
+	ats.Busy:      http.StatusServiceUnavailable,
+}
+
+// status returns the status code for an error without a fault too: our bug.
+func status(err error) int {
+	if code, ok := statuses[ats.FaultOf(err)]; ok {
+		return code
+	}
+	return http.StatusInternalServerError
+}
+
+// engine returns a router that logs one line per request and survives panics.
+func engine(d Deps) *gin.Engine {
+	gin.SetMode(gin.ReleaseMode)
+	e := gin.New()
+	e.HandleMethodNotAllowed = true
+	e.RedirectTrailingSlash = false
+	_ = e.SetTrustedProxies(nil) // nil is always valid
+	e.Use(gin.CustomRecoveryWithWriter(nil, func(c *gin.Context, _ any) {
+		d.Log.ErrorContext(c.Request.Context(), "panic in a handler", "route", c.FullPath())
+		c.AbortWithStatus(http.StatusInternalServerError)
+	}))
+	return e
+}
