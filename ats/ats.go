@@ -62,7 +62,8 @@ const (
 
 // An Email is a person's address. It hides itself in every formatted output, so
 // that it cannot slip into a log line or an error; convert it to a string where
-// the address itself is needed.
+// the address itself is needed. JSON keeps it, because what is stored is
+// encrypted as a whole. Package fmt cannot reach it in an unexported field.
 type Email string
 
 // String returns a mask.
@@ -92,6 +93,12 @@ type Candidate struct {
 	Private      bool   `json:"private,omitempty"`
 	Anonymized   bool   `json:"anonymized,omitempty"`
 }
+
+// Format writes a mask for every verb.
+func (Candidate) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[candidate]") }
+
+// LogValue returns the vendor's id, which is all that may stand in a log.
+func (c Candidate) LogValue() slog.Value { return slog.GroupValue(slog.String("id", c.ID)) }
 
 // A Job is the position that was applied for.
 type Job struct {
@@ -143,6 +150,12 @@ type Event struct {
 	Also []string `json:"also,omitempty"`
 	// Problems are codes of what was wrong with the vendor's data.
 	Problems []string `json:"problems,omitempty"`
+}
+
+// LogValue returns what says which fact it was, without personal data.
+func (e Event) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("application", e.Application), slog.String("state", string(e.State)),
+		slog.String("side", string(e.Side)), slog.Time("at", e.At))
 }
 
 // Person reports whether e is about a whole person and not about one

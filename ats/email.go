@@ -1,7 +1,6 @@
 package ats
 
 import (
-	"net/mail"
 	"strings"
 	"unicode"
 )
@@ -12,86 +11,137 @@ const (
 	EmailMissing = "email_missing"
 	EmailInvalid = "email_invalid"
 	EmailSeveral = "email_several" // several in one field: nobody knows whose
-	EmailReview  = "email_review"  // usable, but perhaps not the candidate's own
+	EmailReview  = "email_review"  // usable, but corrected here or perhaps not the candidate's own
 )
 
 // ParseEmail reads an address as people in Japan have them. The old carrier
 // forms with leading, trailing or doubled dots are accepted: they are in use.
-// Full-width typing is folded, the domain is lower-cased, the local part kept.
-// problem is one of the codes above, "" for a plain address; the address is
-// empty unless it can be used.
+// The domain is lower-cased, the local part kept as it is. What had to be
+// corrected (full-width typing, a domain in Japanese) is corrected, and a person
+// looks. problem is one of the codes above, "" for a plain address; the address
+// is empty unless it can be used.
 func ParseEmail(raw string) (address Email, problem string) {
-	s := strings.Trim(fold(raw), " \t\u200b\ufeff")
-	switch {
-	case s == "":
+	typed := strings.Trim(raw, " \t\u00a0\u3000\u200b\ufeff")
+	s := fold(typed)
+	if s == "" {
 		return "", EmailMissing
-	case strings.ContainsAny(s, ",;") || strings.Count(s, "@") > 1 && strings.ContainsAny(s, " /"):
+	}
+	if strings.Count(s, "@") > 1 && strings.ContainsAny(s, ",;/|、 \t\r\n") {
 		return "", EmailSeveral
 	}
-	local, domain, ok := strings.Cut(s, "@")
-	if !ok || !validLocal(local) {
+	local, domain, _ := cutLast(s, "@")
+	local = unquote(local)
+	ascii, ok := asciiDomain(strings.ToLower(domain))
+	if !ok || !validLocal(local) || len(local)+1+len(ascii) > maxAddress {
 		return "", EmailInvalid
 	}
-	domain = strings.ToLower(domain)
-	if !validDomain(domain) { // an international domain must be written in ASCII, by a person
-		return "", EmailInvalid
-	}
-	if noReply(local) {
+	if s != typed || ascii != strings.ToLower(domain) || notOwn(strings.ToLower(local), ascii) {
 		problem = EmailReview
 	}
-	return Email(local + "@" + domain), problem
+	return Email(local + "@" + ascii), problem
 }
 
-// fold turns full-width letters and signs into ASCII.
+// Limits of an address in bytes; mail servers refuse longer ones.
+const (
+	maxLocal   = 64
+	maxLabel   = 63
+	maxDomain  = 253
+	maxAddress = 254
+)
+
+// fold turns full-width letters, signs and dots into ASCII.
 func fold(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
-		case r >= 0xFF01 && r <= 0xFF5E:
-			return r - 0xFEE0
-		case r == 0x3000 || r == 0x00A0:
-			return ' '
+		case r >= '！' && r <= '～':
+			return r - '！' + '!'
+		case r == '。' || r == '｡':
+			return '.'
 		}
 		return r
 	}, s)
 }
 
-func validLocal(s string) bool {
-	if s == "" || len(s) > 64 {
-		return false
+func cutLast(s, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
 	}
-	for _, r := range s {
-		if r > unicode.MaxASCII || !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.!#$%&'*+-/=?^_`{|}~", r) {
-			return false
-		}
-	}
-	return true
+	return s[:i], s[i+len(sep):], true
 }
 
-func validDomain(s string) bool {
-	labels := strings.Split(s, ".")
-	if len(s) > 253 || len(labels) < 2 {
-		return false
+// unquote takes the quotes away that some systems put around an old carrier form.
+func unquote(local string) string {
+	if n := len(local); n > 2 && local[0] == '"' && local[n-1] == '"' {
+		return local[1 : n-1]
 	}
-	for _, l := range labels {
-		if l == "" || len(l) > 63 || strings.HasPrefix(l, "-") || strings.HasSuffix(l, "-") || strings.Trim(l, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
-			return false
+	return local
+}
+
+func validLocal(s string) bool {
+	return s != "" && len(s) <= maxLocal && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.!#$%&'*+-/=?^_`{|}~") == ""
+}
+
+// asciiDomain checks a domain and writes an international one in ASCII.
+func asciiDomain(s string) (string, bool) {
+	labels := strings.Split(s, ".")
+	for i, l := range labels {
+		if strings.IndexFunc(l, func(r rune) bool { return r > unicode.MaxASCII }) >= 0 {
+			if strings.IndexFunc(l, notInDomain) >= 0 {
+				return "", false
+			}
+			l = "xn--" + punycode(l)
+			labels[i] = l
+		}
+		if l == "" || len(l) > maxLabel || l[0] == '-' || l[len(l)-1] == '-' || strings.Trim(l, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+			return "", false
 		}
 	}
 	top := labels[len(labels)-1]
-	return len(top) >= 2 && strings.Trim(top, "0123456789") != ""
+	s = strings.Join(labels, ".")
+	return s, len(labels) > 1 && len(top) > 1 && len(s) <= maxDomain && strings.Trim(top, "0123456789") != ""
 }
 
-func noReply(local string) bool {
-	l := strings.NewReplacer("-", "", "_", "", ".", "").Replace(strings.ToLower(local))
-	return strings.HasPrefix(l, "noreply") || strings.HasPrefix(l, "donotreply")
+// notInDomain reports whether r cannot stand in a domain as it is. Half-width
+// kana and loose voicing marks would need a rewriting that is left to a person.
+func notInDomain(r rune) bool {
+	switch {
+	case r == '-' || r == '・':
+		return false
+	case r >= '｡' && r <= 'ﾟ', r == '\u3099', r == '\u309a':
+		return true
+	}
+	return !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsDigit(r)
+}
+
+// shared are mailboxes that belong to a function, not to a person.
+var shared = map[string]bool{
+	"info": true, "contact": true, "support": true, "office": true, "admin": true, "sales": true, "hr": true, "jobs": true, "career": true,
+	"careers": true, "recruit": true, "recruiting": true, "recruitment": true, "saiyo": true, "saiyou": true, "jinji": true, "agent": true,
+	"postmaster": true, "webmaster": true, "abuse": true, "mailerdaemon": true, "root": true,
+}
+
+// notOwn reports whether an address is perhaps not the candidate's own: nobody
+// reads it, many read it, or a job board passes it on.
+func notOwn(local, domain string) bool {
+	box := strings.NewReplacer("-", "", "_", "", ".", "").Replace(local)
+	if shared[box] || strings.HasPrefix(box, "noreply") || strings.HasPrefix(box, "donotreply") || strings.HasSuffix(box, "noreply") {
+		return true
+	}
+	for label := range strings.SplitSeq(domain, ".") {
+		if label == "reply" || label == "indeedemail" || strings.Contains(label, "relay") {
+			return true
+		}
+	}
+	return false
 }
 
 // Quoted returns the address as mail protocols want it: the local part of an
 // old carrier form is put in quotes.
 func (e Email) Quoted() string {
-	local, domain, _ := strings.Cut(string(e), "@")
+	local, domain, _ := cutLast(string(e), "@")
 	if strings.HasPrefix(local, ".") || strings.HasSuffix(local, ".") || strings.Contains(local, "..") {
-		return (&mail.Address{Address: local + "@" + domain}).String()
+		return `"` + local + `"@` + domain
 	}
 	return string(e)
 }

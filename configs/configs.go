@@ -2,7 +2,8 @@
 package configs
 
 import (
-	"log/slog"
+	"errors"
+	"io/fs"
 	"time"
 
 	"github.com/career-relay/connector/ats"
@@ -15,33 +16,33 @@ import (
 
 // A Company is one client company, as its file says.
 type Company struct {
-	ID          string
-	Name        relay.Names
-	Locale      string // of candidates whose language is not known: "ja" or "en"
-	Connections map[string]Connection
-	Mail        mail.Settings
-	Sending     sending.Settings
-	Relay       Relay
-	Survey      Survey
-	Retention   Retention
-	Alerts      Alerts
+	ID          string                `yaml:"company"`
+	Name        relay.Names           `yaml:"name"`
+	Locale      string                `yaml:"locale"` // of candidates whose language is not known: "ja" or "en"
+	TimeZone    string                `yaml:"time_zone"`
+	Connections map[string]Connection `yaml:"-"`
+	Mail        mail.Settings         `yaml:"mail"`
+	Sending     sending.Settings      `yaml:"sending"`
+	Relay       Relay                 `yaml:"relay"`
+	Survey      Survey                `yaml:"survey"`
+	Retention   Retention             `yaml:"retention"`
+	Alerts      Alerts                `yaml:"alerts"`
+	// Templates holds the company's own letters as they were when the file was
+	// applied; nil when it has none.
+	Templates fs.FS `yaml:"-"`
 }
 
 // Zone returns the company's time zone.
-func (c *Company) Zone() *time.Location { return time.UTC }
+func (c *Company) Zone() *time.Location {
+	zone, err := time.LoadLocation(c.TimeZone)
+	if err != nil { // the loader refuses such a file
+		return time.UTC
+	}
+	return zone
+}
 
 // Calendar returns when the company's mails may leave.
 func (c *Company) Calendar() sending.Calendar { return sending.NewCalendar(c.Sending, c.Zone()) }
-
-// A Connection is one company's account at one vendor.
-type Connection struct {
-	Vendor string
-	// Quarantine is how long deliveries with a bad signature are kept; 0 refuses them unkept.
-	Quarantine ats.Duration
-}
-
-// Decode fills v, a vendor's settings type, strictly from the file: an unknown key is an error with file and line.
-func (c Connection) Decode(v any) error { return nil }
 
 // A RelayMode says how a company takes part in the relay.
 type RelayMode string
@@ -73,6 +74,20 @@ type Retention struct {
 	Mails      ats.Duration `yaml:"mails"`
 }
 
+// Validate reports every problem in r. Nothing about a person is kept for ever.
+func (r Retention) Validate() error {
+	var errs []error
+	for _, k := range []struct {
+		key string
+		d   ats.Duration
+	}{{"deliveries", r.Deliveries}, {"candidates", r.Candidates}, {"mails", r.Mails}} {
+		if k.d <= 0 {
+			errs = append(errs, errors.New(k.key+": must be longer than 0"))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // Alerts is who is told.
 type Alerts struct {
 	To ats.Email `yaml:"to"`
@@ -80,9 +95,9 @@ type Alerts struct {
 
 // Shared is what all companies share: configs/relay.yaml and configs/texts.
 type Shared struct {
-	Operator   Operator
-	Recipients map[string]relay.Recipient
-	Texts      consent.Texts
+	Operator   Operator                   `yaml:"operator"`
+	Recipients map[string]relay.Recipient `yaml:"recipients"`
+	Texts      consent.Texts              `yaml:"-"`
 }
 
 // Operator is who runs the service.
@@ -92,49 +107,3 @@ type Operator struct {
 	Address string      `yaml:"address"`
 	Privacy string      `yaml:"privacy"` // https address of the privacy notice
 }
-
-// A Status says which file of a company is in force, and what is wrong with a newer one.
-type Status struct {
-	Company   string    `json:"company"`
-	File      string    `json:"file"`
-	Hash      string    `json:"hash"` // of the content in force
-	AppliedAt time.Time `json:"applied_at"`
-	Errors    []string  `json:"errors"` // of the newest content, each with file:line
-}
-
-// Tenants are the companies in force. It may be used concurrently.
-type Tenants struct{}
-
-// Options says where the files are.
-type Options struct {
-	Dir    string
-	Lookup func(name string) (string, bool) // of environment variables
-	Now    func() time.Time
-	Log    *slog.Logger
-	// Validate opens a company's connections and reports what is wrong with them; may be nil.
-	Validate func(*Company) error
-}
-
-// Open loads every file. A broken company is left out and reported by Status; only a
-// broken folder is an error.
-func Open(o Options) (*Tenants, error) { return &Tenants{}, nil }
-
-// Reload reads what changed since the last load, by content hash.
-func (t *Tenants) Reload() (changed []string) { return nil }
-
-// Generation counts the changes that were applied.
-func (t *Tenants) Generation() int { return 0 }
-
-// Company returns a company in force.
-func (t *Tenants) Company(id string) (*Company, error) {
-	return nil, ats.Errorf(ats.NotFound, "no company %s", id)
-}
-
-// Companies lists the companies in force by id.
-func (t *Tenants) Companies() []*Company { return nil }
-
-// Shared returns what all companies share.
-func (t *Tenants) Shared() *Shared { return &Shared{} }
-
-// Status lists every company file, also the broken ones.
-func (t *Tenants) Status() []Status { return nil }

@@ -3,6 +3,7 @@ package connectors
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"iter"
 	"log/slog"
@@ -74,7 +75,9 @@ type (
 
 // Capabilities, which callers discover by type assertion.
 type (
-	// A Handshaker answers a vendor that tests our address.
+	// A Handshaker answers a vendor that tests our address before it signs
+	// anything. The answer is 200, and nothing is kept: a handshake must have
+	// no effect, because anybody can send one.
 	Handshaker interface {
 		Handshake(p Payload) (reply []byte, ok bool)
 	}
@@ -89,6 +92,19 @@ type (
 	// delivery was kept, denied for a bad signature. Without it 200 and 401.
 	Acknowledger interface {
 		Statuses() (ok, denied int)
+	}
+
+	// A Replier says what its vendor wants to read besides the status code,
+	// after a delivery was kept or was there already; its headers go into the
+	// answer to a handshake too. The zero Reply is for vendors that do not care.
+	Replier interface {
+		Reply(p Payload) Reply
+	}
+
+	// A Matcher verifies like its Verify and tells which of the connection's
+	// secrets fitted, so that it shows when an old one is no longer used.
+	Matcher interface {
+		Match(p Payload) (secret int, err error)
 	}
 
 	// A Pinger recognises a vendor's test delivery, so that it can be shown as
@@ -131,11 +147,20 @@ type (
 	}
 )
 
+// A Reply is what a vendor reads in an answer besides the status code.
+type Reply struct {
+	Header http.Header
+	Body   []byte
+}
+
 // Env is what the service lends a connector.
 type Env struct {
-	HTTP *http.Client
+	HTTP *http.Client // refuses private addresses, unless the service allows them
 	Log  *slog.Logger
 	Now  func() time.Time
+	// URL is the public address of the connection's webhook route, for vendors
+	// that sign it or want to be told it.
+	URL string
 }
 
 // A Factory opens a connector. It passes decode a pointer to the vendor's
@@ -148,6 +173,9 @@ type Secret struct {
 	Value     string
 	NotBefore time.Time
 	NotAfter  time.Time
+	// For binds the secret to one kind of delivery, at a vendor that gives
+	// every kind its own secret; "" fits all.
+	For string
 }
 
 // String returns a mask.
@@ -155,6 +183,12 @@ func (Secret) String() string { return "[secret]" }
 
 // GoString returns a mask.
 func (Secret) GoString() string { return "[secret]" }
+
+// Format writes a mask for every verb.
+func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[secret]") }
+
+// MarshalText returns a mask, so that settings can be printed.
+func (Secret) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }
 
 // LogValue returns a mask.
 func (Secret) LogValue() slog.Value { return slog.StringValue("[secret]") }
@@ -165,8 +199,8 @@ func (s Secret) At(t time.Time) bool {
 }
 
 // UnmarshalYAML reads a secret from its bare value or from
-// {value: …, from: 2026-12-01, until: 2026-12-31}; the day of until is
-// included, both in UTC.
+// {value: …, from: 2026-12-01, until: 2026-12-31, for: candidateHired}; the
+// day of until is included, both in UTC.
 func (s *Secret) UnmarshalYAML(unmarshal func(any) error) error {
 	if err := unmarshal(&s.Value); err == nil {
 		return nil
@@ -175,11 +209,12 @@ func (s *Secret) UnmarshalYAML(unmarshal func(any) error) error {
 		Value string `yaml:"value"`
 		From  string `yaml:"from"`
 		Until string `yaml:"until"`
+		For   string `yaml:"for"`
 	}
 	if err := unmarshal(&v); err != nil {
 		return err
 	}
-	s.Value = v.Value
+	s.Value, s.For = v.Value, v.For
 	for _, bound := range []struct {
 		text string
 		at   *time.Time

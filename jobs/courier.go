@@ -5,18 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
-	"net/url"
+	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/record"
@@ -44,12 +41,20 @@ type Courier struct {
 // OpenCourier opens Redis at address (redis://, rediss://, redis-sentinel://),
 // or one in this process when address is empty. It does not wait for Redis.
 func OpenCourier(address string, log *slog.Logger) (*Courier, error) {
-	redis.SetLogger(quiet{log})
 	c := &Courier{log: log, stop: make(chan struct{}), stopped: make(chan struct{})}
-	options, err := c.options(address)
+	inProcess := address == ""
+	if inProcess {
+		address = "redis://in-process"
+	}
+	options, err := parseAddress(address)
 	if err != nil {
 		return nil, err
 	}
+	if inProcess {
+		c.inproc = miniredis.NewMiniRedis()
+		options.Dialer = func(context.Context, string, string) (net.Conn, error) { return c.inproc.Dial() }
+	}
+	redis.SetLogger(quiet{log})
 	c.send = redis.NewUniversalClient(options)
 	once := *options
 	once.MaxRetries = -1
@@ -59,62 +64,17 @@ func OpenCourier(address string, log *slog.Logger) (*Courier, error) {
 	return c, nil
 }
 
-func (c *Courier) options(address string) (*redis.UniversalOptions, error) {
-	o := &redis.UniversalOptions{
-		PoolSize: 64, DialTimeout: 2 * time.Second, ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second,
-		// The probing would only cost a command that older servers refuse.
-		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
-	}
-	if address == "" {
-		c.inproc = miniredis.NewMiniRedis()
-		o.Addrs = []string{"in-process"}
-		o.Dialer = func(context.Context, string, string) (net.Conn, error) { return c.inproc.Dial() }
-		return o, nil
-	}
-	if strings.HasPrefix(address, "redis-sentinel://") {
-		return o, sentinel(address, o)
-	}
-	parsed, err := redis.ParseURL(address)
-	if err != nil {
-		return nil, ats.Errorf(ats.Invalid, "REDIS_URL is not an address; write redis://host:6379/0, rediss://… or redis-sentinel://…") // err may quote the password
-	}
-	o.Addrs, o.DB, o.Username, o.Password, o.TLSConfig = []string{parsed.Addr}, parsed.DB, parsed.Username, parsed.Password, parsed.TLSConfig
-	return o, nil
-}
-
-// sentinel reads redis-sentinel://user:password@host1:26379,host2:26379/master/0.
-func sentinel(address string, o *redis.UniversalOptions) error {
-	u, err := url.Parse(address)
-	if err != nil {
-		return ats.Errorf(ats.Invalid, "REDIS_URL is not an address; write redis-sentinel://host1:26379,host2:26379/master/0")
-	}
-	master, db, _ := strings.Cut(strings.Trim(u.Path, "/"), "/")
-	if master == "" {
-		return ats.Errorf(ats.Invalid, "REDIS_URL names no master; write redis-sentinel://host1:26379,host2:26379/master/0")
-	}
-	o.Addrs, o.MasterName, o.Username = strings.Split(u.Host, ","), master, u.User.Username()
-	o.Password, _ = u.User.Password()
-	if db != "" {
-		if o.DB, err = strconv.Atoi(db); err != nil {
-			return ats.Errorf(ats.Invalid, "REDIS_URL: %q is not the number of a database", db)
-		}
-	}
-	return nil
-}
-
 // tick moves the clock of an in-process Redis, where nothing expires by itself.
 func (c *Courier) tick() {
 	defer close(c.stopped)
-	if c.inproc == nil {
-		<-c.stop
-		return
-	}
 	t := time.NewTicker(time.Second)
 	defer t.Stop()
 	for {
 		select {
 		case <-t.C:
-			c.inproc.FastForward(time.Second)
+			if c.inproc != nil {
+				c.inproc.FastForward(time.Second)
+			}
 		case <-c.stop:
 			return
 		}
@@ -124,27 +84,15 @@ func (c *Courier) tick() {
 // Embedded reports whether Redis runs in this process.
 func (c *Courier) Embedded() bool { return c.inproc != nil }
 
+// redisPatience is how long Redis may take to answer before it counts as away.
+const redisPatience = 3 * time.Second
+
 // Ping reports whether Redis answers.
 func (c *Courier) Ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, redisPatience)
+	defer cancel()
 	if err := c.send.Ping(ctx).Err(); err != nil {
 		return ats.Errorf(ats.Busy, "redis does not answer: %w", err)
-	}
-	return nil
-}
-
-// Carry puts a ticket into its queue. A ticket that is there already is fine.
-func (c *Courier) Carry(ctx context.Context, t record.Ticket) error {
-	payload, err := json.Marshal(ticket{Job: t.Job, Seq: t.Seq})
-	if err != nil {
-		return err
-	}
-	_, err = c.client.EnqueueContext(ctx, asynq.NewTask(taskType, payload),
-		asynq.TaskID(t.Job+":"+strconv.FormatInt(t.Seq, 10)), asynq.Queue(t.Queue), asynq.MaxRetry(sqlRetries), asynq.Timeout(handlerTimeout))
-	if errors.Is(err, asynq.ErrTaskIDConflict) {
-		return nil
-	}
-	if err != nil {
-		return ats.Errorf(ats.Busy, "carrying a job: %w", err)
 	}
 	return nil
 }
@@ -155,9 +103,28 @@ type ticket struct {
 	Seq int64  `json:"seq"`
 }
 
+// Carry puts a ticket into its queue. A ticket that is there already is fine.
+func (c *Courier) Carry(ctx context.Context, t record.Ticket) error {
+	payload, err := json.Marshal(ticket{Job: t.Job, Seq: t.Seq})
+	if err != nil {
+		return err
+	}
+	_, err = c.client.EnqueueContext(ctx, asynq.NewTask(taskType, payload),
+		asynq.TaskID(t.Job+":"+strconv.FormatInt(t.Seq, 10)), asynq.Queue(t.Queue), asynq.MaxRetry(sqlRetries), asynq.Timeout(lease))
+	if errors.Is(err, asynq.ErrTaskIDConflict) {
+		return nil
+	}
+	if err != nil {
+		return ats.Errorf(ats.Busy, "carrying a job: %w", err)
+	}
+	return nil
+}
+
 // Forgot reports, once, that Redis has lost its memory since the last call (or
 // was never used). Whatever was on its way is gone then.
 func (c *Courier) Forgot(ctx context.Context) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, redisPatience)
+	defer cancel()
 	fresh, err := c.send.SetNX(ctx, marker, "1", 0).Result()
 	if err != nil {
 		return false, ats.Errorf(ats.Busy, "redis does not answer: %w", err)
@@ -176,64 +143,29 @@ func (c *Courier) Close() error {
 	return err
 }
 
-// A pool is how many jobs of a queue run at once in this process, and how fast
-// an idle one notices a new job. Each queue has servers of its own, so that
-// bulk work cannot take the places of live work. Live work has two: one server
-// takes tasks out one by one.
-type pool struct {
-	queue    string
-	servers  int
-	places   int
-	interval time.Duration
-}
+// Depth is how much of a queue is in Redis.
+type Depth struct{ Pending, Active, Retry, Archived int }
 
-var pools = []pool{
-	{queue: record.LiveQueue, servers: 2, places: 24, interval: 25 * time.Millisecond},
-	{queue: record.BulkQueue, servers: 1, places: 4, interval: 200 * time.Millisecond},
-}
-
-const (
-	lease          = 90 * time.Second // of a running job
-	handlerTimeout = 60 * time.Second // shorter than the lease
-	sqlRetries     = 3                // asynq's own retries serve only "SQL does not answer"
-	shutdownGrace  = 8 * time.Second
-)
-
-// serve starts the servers of every queue; stop waits for what is at work.
-func (c *Courier) serve(handle func(ctx context.Context, t record.Ticket) error) (stop func(), err error) {
-	var servers []*asynq.Server
-	stop = func() {
-		for _, s := range servers {
-			s.Stop() // all stop taking before any waits
-		}
-		for _, s := range servers {
-			s.Shutdown()
-		}
+// Depths looks into Redis. Archived is zero unless something of ours is wrong.
+func (c *Courier) Depths() (map[string]Depth, error) {
+	inspector := asynq.NewInspectorFromRedisClient(c.send)
+	known, err := inspector.Queues()
+	if err != nil {
+		return nil, ats.Errorf(ats.Busy, "looking into redis: %w", err)
 	}
+	out := map[string]Depth{}
 	for _, p := range pools {
-		for range p.servers {
-			s := asynq.NewServerFromRedisClient(c.receive, asynq.Config{
-				Concurrency: p.places, Queues: map[string]int{p.queue: 1}, TaskCheckInterval: p.interval,
-				DelayedTaskCheckInterval: time.Second, ShutdownTimeout: shutdownGrace,
-				RetryDelayFunc: func(int, error, *asynq.Task) time.Duration { return 5 * time.Second },
-				Logger:         bridge{c.log}, LogLevel: asynq.WarnLevel,
-			})
-			mux := asynq.NewServeMux()
-			mux.HandleFunc(taskType, func(ctx context.Context, t *asynq.Task) error {
-				var v ticket
-				if err := json.Unmarshal(t.Payload(), &v); err != nil {
-					return fmt.Errorf("decoding a ticket: %w: %w", err, asynq.SkipRetry)
-				}
-				return handle(ctx, record.Ticket{Job: v.Job, Seq: v.Seq})
-			})
-			if err := s.Start(mux); err != nil {
-				stop()
-				return nil, fmt.Errorf("starting the workers: %w", err)
-			}
-			servers = append(servers, s)
+		if !slices.Contains(known, p.queue) { // nothing was ever put in
+			out[p.queue] = Depth{}
+			continue
 		}
+		info, err := inspector.GetQueueInfo(p.queue)
+		if err != nil {
+			return nil, ats.Errorf(ats.Busy, "looking into redis: %w", err)
+		}
+		out[p.queue] = Depth{Pending: info.Pending, Active: info.Active, Retry: info.Retry, Archived: info.Archived}
 	}
-	return stop, nil
+	return out, nil
 }
 
 // quiet gives go-redis' own log lines to ours.
@@ -243,35 +175,3 @@ type quiet struct{ log *slog.Logger }
 func (q quiet) Printf(ctx context.Context, format string, args ...any) {
 	q.log.DebugContext(ctx, "redis client", "text", fmt.Sprintf(format, args...))
 }
-
-// bridge gives asynq's log lines to ours.
-type bridge struct{ log *slog.Logger }
-
-func (b bridge) Debug(args ...any) { b.log.Debug("courier", "text", fmt.Sprint(args...)) }
-func (b bridge) Info(args ...any)  { b.log.Debug("courier", "text", fmt.Sprint(args...)) }
-func (b bridge) Warn(args ...any)  { b.log.Warn("courier", "text", fmt.Sprint(args...)) }
-func (b bridge) Error(args ...any) { b.log.Error("courier", "text", fmt.Sprint(args...)) }
-func (b bridge) Fatal(args ...any) { b.log.Error("courier", "text", fmt.Sprint(args...)) }
-
-// Depth is how much of a queue is in Redis.
-type Depth struct{ Pending, Active, Retry, Archived int }
-
-// Depths looks into Redis. Archived is zero unless something of ours is wrong.
-func (c *Courier) Depths() (map[string]Depth, error) {
-	inspector := asynq.NewInspectorFromRedisClient(c.send)
-	out := map[string]Depth{}
-	for _, p := range pools {
-		info, err := inspector.GetQueueInfo(p.queue)
-		if errors.Is(err, asynq.ErrQueueNotFound) {
-			out[p.queue] = Depth{}
-			continue
-		}
-		if err != nil {
-			return nil, ats.Errorf(ats.Busy, "looking into redis: %w", err)
-		}
-		out[p.queue] = Depth{Pending: info.Pending, Active: info.Active, Retry: info.Retry, Archived: info.Archived}
-	}
-	return out, nil
-}
-
-var _ io.Closer = (*Courier)(nil)

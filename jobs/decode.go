@@ -14,36 +14,42 @@ import (
 )
 
 // decode turns a delivery into events and lets everything follow from them.
-func (w *Worker) decode(ctx context.Context, j record.Job) error {
+func (w *Worker) decode(ctx context.Context, j record.Job) (record.JobState, error) {
 	row, d, err := w.Store.Delivery(ctx, j.Subject)
+	if ats.FaultOf(err) == ats.NotFound {
+		return w.finish(ctx, j, record.Outcome{State: record.JobCancelled, Error: "the delivery was deleted"})
+	}
 	if err != nil {
-		return err
+		return "", err
 	}
 	company, conn, err := w.connection(row.Company, row.Connection)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if row.Disposition == record.Quarantined {
-		if done, err := w.verifyAgain(ctx, j, row, conn, d.Payload); done || err != nil {
-			return err
+		if problem := unverified(conn, d.Payload); problem != "" {
+			return w.put(ctx, j, row, record.Quarantined, problem)
+		}
+		if err := w.Store.Reinstate(ctx, row.ID); err != nil {
+			return "", err
 		}
 	}
 	if p, ok := conn.(connectors.Pinger); ok && p.Ping(d.Payload) {
-		return w.Store.Park(ctx, j, row.ID, record.Ignored, "connection OK: the vendor's test delivery", record.Outcome{State: record.JobDone})
+		return w.put(ctx, j, row, record.Ignored, "connection OK: the vendor's test delivery")
 	}
 	events, err := conn.Decode(d.Payload)
 	if fault := ats.FaultOf(err); fault == ats.Invalid || fault == ats.TooLarge {
 		return w.park(ctx, j, row, err)
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
 	events, err = complete(ctx, conn, events)
 	if fault := ats.FaultOf(err); fault == ats.Invalid || fault == ats.NotFound {
 		return w.park(ctx, j, row, err)
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
 	return w.accept(ctx, j, row, company, events)
 }
@@ -51,9 +57,9 @@ func (w *Worker) decode(ctx context.Context, j record.Job) error {
 // connection returns a connection with its company. While its configuration
 // is broken or gone its jobs wait.
 func (w *Worker) connection(id, connection string) (*configs.Company, connectors.Connector, error) {
-	company, err := w.Tenants.Company(id)
+	company, err := w.company(id)
 	if err != nil {
-		return nil, nil, ats.BusyFor(configWait, "company %s is not configured", id)
+		return nil, nil, err
 	}
 	conn, err := w.Open(id, connection)
 	if err != nil {
@@ -62,38 +68,58 @@ func (w *Worker) connection(id, connection string) (*configs.Company, connectors
 	return company, conn, nil
 }
 
+func (w *Worker) company(id string) (*configs.Company, error) {
+	company, err := w.Tenants.Company(id)
+	if err != nil {
+		return nil, ats.BusyFor(configWait, "company %s is not configured", id)
+	}
+	return company, nil
+}
+
 // configWait is how long a job waits for its company's configuration.
 const configWait = 10 * time.Minute
 
-// verifyAgain asks for the signature of a quarantined delivery once more.
-func (w *Worker) verifyAgain(ctx context.Context, j record.Job, row record.Delivery, conn connectors.Connector, p connectors.Payload) (done bool, err error) {
+// unverified asks for the signature of a quarantined delivery once more, and
+// returns why it stays where it is.
+func unverified(conn connectors.Connector, p connectors.Payload) string {
 	door, ok := conn.(connectors.Receiver)
 	if !ok {
-		return true, w.Store.Park(ctx, j, row.ID, record.Quarantined, "this connection takes no webhooks", record.Outcome{State: record.JobDone})
+		return "this connection takes no webhooks"
 	}
 	if err := door.Verify(p); err != nil {
-		return true, w.Store.Park(ctx, j, row.ID, record.Quarantined, "signature still does not fit: "+clip(err.Error()), record.Outcome{State: record.JobDone})
+		return "signature still does not fit: " + scrub(err)
 	}
-	return false, w.Store.Reinstate(ctx, row.ID)
+	return ""
+}
+
+// put settles a delivery of which nothing follows.
+func (w *Worker) put(ctx context.Context, j record.Job, row record.Delivery, d record.Disposition, reason string) (record.JobState, error) {
+	w.Log.InfoContext(ctx, "delivery put aside", "delivery", row.ID, "company", row.Company, "connection", row.Connection, "disposition", string(d), "reason", reason)
+	return record.JobDone, w.Store.Park(ctx, j, row.ID, d, reason, record.Outcome{State: record.JobDone})
 }
 
 // park keeps a delivery that cannot be used until a person repaired the cause.
-func (w *Worker) park(ctx context.Context, j record.Job, row record.Delivery, cause error) error {
-	w.Meter.Job(j.Kind, "parked", 0)
-	w.Log.WarnContext(ctx, "delivery parked", "delivery", row.ID, "company", row.Company, "connection", row.Connection, "err", cause)
-	return w.Store.Park(ctx, j, row.ID, record.Parked, clip(cause.Error()), record.Outcome{
-		State: record.JobDead, Error: clip(cause.Error()), Fault: ats.FaultOf(cause), Consumed: true,
-	})
+func (w *Worker) park(ctx context.Context, j record.Job, row record.Delivery, cause error) (record.JobState, error) {
+	o := dead(cause)
+	w.Log.WarnContext(ctx, "delivery parked", "delivery", row.ID, "company", row.Company, "connection", row.Connection, "err", o.Error)
+	return o.State, w.Store.Park(ctx, j, row.ID, record.Parked, o.Error, o)
+}
+
+func dead(err error) record.Outcome {
+	return record.Outcome{State: record.JobDead, Error: scrub(err), Fault: ats.FaultOf(err), Consumed: true}
 }
 
 // complete asks the vendor for what the payload left out. An event that the
 // vendor's answer turns into nothing (ats.Duplicate) is left away.
 func complete(ctx context.Context, conn connectors.Connector, events []ats.Event) ([]ats.Event, error) {
 	c, ok := conn.(connectors.Completer)
+	if !ok && hints(conn) && len(events) > 0 {
+		return nil, ats.Errorf(ats.Invalid, "the payload is not authenticated, and the vendor cannot be asked")
+	}
 	if !ok {
 		return events, nil
 	}
-	kept := events[:0]
+	var kept []ats.Event
 	for _, e := range events {
 		err := c.Complete(ctx, &e)
 		if ats.FaultOf(err) == ats.Duplicate {
@@ -107,24 +133,30 @@ func complete(ctx context.Context, conn connectors.Connector, events []ats.Event
 	return kept, nil
 }
 
+// hints reports whether a connection's payloads are only hints.
+func hints(conn connectors.Connector) bool {
+	h, ok := conn.(connectors.Hinter)
+	return ok && h.Hint()
+}
+
 // accept lets the rules decide about each event and keeps what follows.
-func (w *Worker) accept(ctx context.Context, j record.Job, row record.Delivery, company *configs.Company, events []ats.Event) error {
+func (w *Worker) accept(ctx context.Context, j record.Job, row record.Delivery, company *configs.Company, events []ats.Event) (record.JobState, error) {
 	letters, err := w.Letters(company)
 	if err != nil {
-		return ats.BusyFor(configWait, "templates of %s: %w", company.ID, err)
+		return "", ats.BusyFor(configWait, "templates of %s: %w", company.ID, err)
 	}
 	judge := judge{w: w, company: company, letters: letters, calendar: company.Calendar(), cold: row.Door == string(connectors.File)}
 	limits := record.Limits{Hour: company.Sending.Brake.Batch + 1, Day: 5000}
 	done, err := w.Store.Accept(ctx, j, row, events, limits, judge.decide)
-	if fault := ats.FaultOf(err); fault == ats.Invalid {
+	if ats.FaultOf(err) == ats.Invalid {
 		return w.park(ctx, j, row, err)
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
 	w.Log.InfoContext(ctx, "delivery accepted", "delivery", row.ID, "company", row.Company, "connection", row.Connection, "vendor", row.Vendor,
 		"events", done.Events, "repeated", done.Repeated, "mails", done.Planned, "stopped", done.Stopped, "decisions", done.Codes)
-	return nil
+	return record.JobDone, nil
 }
 
 // A judge decides about events in the name of one company.

@@ -2,48 +2,49 @@ package jobs
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/career-relay/connector/record"
 )
 
 const (
-	// window is how many tickets of a queue may be in Redis at once. Small,
-	// because what is still in SQL can be cancelled, reordered and is safe.
-	window = 256
 	// idle is how long the dispatcher sleeps when nobody nudges it; another
 	// process' commits do not.
 	idle = 100 * time.Millisecond
-	// full is how long it waits for room when the window is full.
+	// full is how long it waits for room when more is due than fits.
 	full = 5 * time.Millisecond
+	// away is how long it waits when Redis or SQL is away.
+	away = time.Second
 )
 
 // dispatch moves due jobs into Redis until ctx ends.
 func (w *Worker) dispatch(ctx context.Context) error {
+	trouble := trouble{log: w.Log, what: "dispatching"}
 	for ctx.Err() == nil {
-		pause := idle
 		more, err := w.dispatchOnce(ctx)
-		switch {
-		case err != nil && ctx.Err() == nil:
-			w.Log.WarnContext(ctx, "dispatching paused", "err", err)
-			pause = time.Second
-		case more:
+		trouble.note(ctx, err)
+		if err != nil {
+			sleep(ctx, away) // nudges must not defeat this pause
+			continue
+		}
+		pause := idle
+		if more {
 			pause = full
 		}
 		select {
 		case <-ctx.Done():
 		case <-w.Store.Nudge():
-			if err != nil {
-				sleep(ctx, pause) // nudges must not defeat the pause after an outage
-			}
 		case <-time.After(pause):
 		}
 	}
 	return nil
 }
 
-// dispatchOnce fills the window of every queue. It reports whether one was
-// filled, so that more may be due.
+// dispatchOnce fills the window of every queue. It reports whether more is due
+// than fitted.
 func (w *Worker) dispatchOnce(ctx context.Context) (more bool, err error) {
 	due, err := w.Store.NextDue(ctx)
 	if err != nil || due.IsZero() || due.After(w.Now()) {
@@ -53,20 +54,19 @@ func (w *Worker) dispatchOnce(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	for _, p := range pools {
-		flying, err := w.Store.Flying(ctx, p.queue)
+		loads, err := w.Store.Load(ctx, p.queue, p.each)
 		if err != nil {
 			return more, err
 		}
-		room := window - flying
-		if room <= 0 {
-			more = true
+		shares, rest := p.share(loads, w.configured)
+		more = more || rest
+		if len(shares) == 0 {
 			continue
 		}
-		tickets, err := w.Store.Dispatch(ctx, p.queue, room)
+		tickets, err := w.Store.Dispatch(ctx, p.queue, shares)
 		if err != nil {
 			return more, err
 		}
-		more = more || len(tickets) == room
 		if err := w.carry(ctx, tickets); err != nil {
 			return more, err
 		}
@@ -74,34 +74,60 @@ func (w *Worker) dispatchOnce(ctx context.Context) (more bool, err error) {
 	return more, nil
 }
 
-// carry hands tickets to Redis, a few at a time. What cannot be carried stays
-// dispatched and is found by the sweep.
-func (w *Worker) carry(ctx context.Context, tickets []record.Ticket) error {
-	const lanes = 8
-	errs := make(chan error, lanes)
-	next := make(chan record.Ticket)
-	for range lanes {
-		go func() {
-			var failed error
-			for t := range next {
-				if err := w.Courier.Carry(ctx, t); err != nil {
-					failed = err
-				}
-			}
-			errs <- failed
-		}()
-	}
-	for _, t := range tickets {
-		next <- t
-	}
-	close(next)
-	var failed error
-	for range lanes {
-		if err := <-errs; err != nil {
-			failed = err
+func (w *Worker) configured(company string) bool {
+	_, err := w.Tenants.Company(company)
+	return err == nil
+}
+
+// share gives the room of the window to the companies that have the least
+// under way, so that a company's first job does not wait behind another's
+// thousands. A company without a configuration gets one place: its jobs can
+// only say so and wait again. more reports whether something due got nothing.
+func (p pool) share(loads []record.Load, configured func(company string) bool) (shares map[string]int, more bool) {
+	room := p.window
+	var due []record.Load
+	limits := map[string]int{}
+	for _, l := range loads {
+		room -= l.Flying
+		if l.Due == 0 {
+			continue
+		}
+		due, limits[l.Company] = append(due, l), p.each
+		if !configured(l.Company) {
+			limits[l.Company] = 1
 		}
 	}
-	return failed
+	// Among equals chance decides: any fixed order would starve its end.
+	rand.Shuffle(len(due), func(i, j int) { due[i], due[j] = due[j], due[i] })
+	shares = map[string]int{}
+	for level := range p.each {
+		for _, l := range due {
+			if room > 0 && level < limits[l.Company] && l.Flying+shares[l.Company] == level && shares[l.Company] < l.Due {
+				shares[l.Company]++
+				room--
+			}
+		}
+	}
+	for _, l := range due {
+		more = more || limits[l.Company] == p.each && (shares[l.Company] < l.Due || l.Due == p.each)
+	}
+	return shares, more
+}
+
+// lanes is how many tickets are handed to Redis side by side.
+const lanes = 8
+
+// carry hands tickets to Redis. What cannot be carried stays dispatched and is
+// found by the sweep.
+func (w *Worker) carry(ctx context.Context, tickets []record.Ticket) error {
+	ctx, cancel := context.WithTimeout(ctx, redisPatience)
+	defer cancel()
+	var group errgroup.Group
+	group.SetLimit(lanes)
+	for _, t := range tickets {
+		group.Go(func() error { return w.Courier.Carry(ctx, t) })
+	}
+	return group.Wait()
 }
 
 func sleep(ctx context.Context, d time.Duration) {

@@ -33,13 +33,14 @@ type Store interface {
 
 // A Queue keeps the jobs themselves.
 type Queue interface {
-	Dispatch(ctx context.Context, queue string, room int) ([]record.Ticket, error)
-	Flying(ctx context.Context, queue string) (int, error)
 	NextDue(ctx context.Context) (time.Time, error)
+	Load(ctx context.Context, queue string, limit int) ([]record.Load, error)
+	Dispatch(ctx context.Context, queue string, shares map[string]int) ([]record.Ticket, error)
 	Nudge() <-chan struct{}
 	StartJob(ctx context.Context, id string, seq int64, lease time.Duration) (record.Job, error)
 	FinishJob(ctx context.Context, j record.Job, o record.Outcome) error
 	Sweep(ctx context.Context, lost time.Duration) (record.Swept, error)
+	Adopt(ctx context.Context) (int, error)
 	Recall(ctx context.Context) (int, error)
 	Lease(ctx context.Context, name string, tick int64, owner string) (bool, error)
 	SyncClock(ctx context.Context) error
@@ -94,9 +95,10 @@ type Worker struct {
 	Relay     *relay.Client
 	PublicURL string
 	Name      string // of this process, for leases
-	Now       func() time.Time
-	Log       *slog.Logger
-	Meter     Meter
+	// Now is the clock of the store, which all processes share.
+	Now   func() time.Time
+	Log   *slog.Logger
+	Meter Meter
 }
 
 // Run works until ctx ends, then waits for what is at work.

@@ -12,28 +12,28 @@ import (
 
 // refer hands a consenting person's profile to one recipient. The consent is
 // read again at this second: without it nothing leaves.
-func (w *Worker) refer(ctx context.Context, j record.Job) error {
+func (w *Worker) refer(ctx context.Context, j record.Job) (record.JobState, error) {
 	r, err := w.Store.Referral(ctx, j.Subject)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if r.State != record.ReferralWaiting && r.State != record.ReferralFailed {
-		return w.Store.FinishJob(ctx, j, record.Outcome{State: record.JobCancelled, Error: "the referral does not wait"})
+		return w.finish(ctx, j, record.Outcome{State: record.JobCancelled, Error: "the referral does not wait"})
 	}
-	company, err := w.Tenants.Company(r.Company)
+	company, err := w.company(r.Company)
 	if err != nil {
-		return ats.BusyFor(configWait, "company %s is not configured", r.Company)
+		return "", err
 	}
 	recipient, ok := w.Tenants.Shared().Recipients[r.Recipient]
 	if !ok {
-		return ats.BusyFor(configWait, "recipient %s is not configured", r.Recipient)
+		return "", ats.BusyFor(configWait, "recipient %s is not configured", r.Recipient)
 	}
 	m, err := w.Store.Membership(ctx, r.Registration)
 	if ats.FaultOf(err) == ats.NotFound {
 		return w.handed(ctx, j, r, record.Handed{State: record.ReferralCancelled, Reason: "the registration was erased", Job: record.Outcome{State: record.JobCancelled}})
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
 	given, ok := consent.May(record.Rules(m.Consents), consent.RelayHandover, w.Now())
 	if !ok {
@@ -43,28 +43,29 @@ func (w *Worker) refer(ctx context.Context, j record.Job) error {
 	return w.handed(ctx, j, r, w.handOver(ctx, j, m, company, receipt, err))
 }
 
-// handOver translates how a recipient answered.
+// handOver translates how a recipient answered. One that has the profile
+// already took it from a run whose end was not recorded.
 func (w *Worker) handOver(ctx context.Context, j record.Job, m record.Membership, company *configs.Company, receipt relay.Receipt, err error) record.Handed {
-	if err == nil {
+	if err == nil || ats.FaultOf(err) == ats.Duplicate {
 		return record.Handed{
 			State: record.ReferralHandedOver, Reference: receipt.Reference, Fields: m.Profile.Fields(),
 			Policy: company.Relay.Policy, Job: record.Outcome{State: record.JobDone},
 		}
 	}
-	h := record.Handed{State: record.ReferralWaiting, Reason: clip(err.Error()), Job: w.outcome(ctx, j, err)}
+	h := record.Handed{State: record.ReferralWaiting, Reason: scrub(err), Job: w.outcome(ctx, j, err)}
 	if h.Job.State == record.JobDead {
 		h.State = record.ReferralFailed
 	}
 	return h
 }
 
-func (w *Worker) handed(ctx context.Context, j record.Job, r record.Referral, h record.Handed) error {
+func (w *Worker) handed(ctx context.Context, j record.Job, r record.Referral, h record.Handed) (record.JobState, error) {
 	err := w.Store.SettleReferral(context.WithoutCancel(ctx), j, r, h)
 	if err != nil {
-		return err
+		return "", err
 	}
 	w.Log.InfoContext(ctx, "referral settled", "referral", r.ID, "company", r.Company, "recipient", r.Recipient, "state", string(h.State), "reason", h.Reason)
-	return nil
+	return h.Job.State, nil
 }
 
 // profile makes what the recipient gets: the fields that the person filled in
@@ -79,7 +80,7 @@ func profile(r record.Referral, m record.Membership, company *configs.Company, g
 		},
 	}
 	for _, c := range m.Consents {
-		if c.WithdrawnAt.IsZero() {
+		if !c.ConfirmedAt.IsZero() && c.WithdrawnAt.IsZero() {
 			out.Consents = append(out.Consents, relay.Consent{ID: c.ID, Purpose: c.Purpose, Text: c.TextVersion, Locale: c.Locale, GivenAt: c.GivenAt})
 		}
 	}

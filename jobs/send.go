@@ -12,114 +12,117 @@ import (
 	"github.com/career-relay/connector/rules/sending"
 )
 
-// sendTimeout bounds one hand-over to a transport; shorter than the handler's.
-const sendTimeout = 30 * time.Second
-
 // mail sends a mail at most once: everything is asked again, it is claimed
 // before and settled after.
-func (w *Worker) mail(ctx context.Context, j record.Job) error {
+func (w *Worker) mail(ctx context.Context, j record.Job) (record.JobState, error) {
 	p, err := w.Store.Posting(ctx, j.Subject)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if p.Mail.State != record.MailHeld || p.Mail.Stopped {
-		return w.Store.FinishJob(ctx, j, record.Outcome{State: record.JobCancelled, Error: "the mail does not wait to be sent"})
+		return w.finish(ctx, j, record.Outcome{State: record.JobCancelled, Error: "the mail does not wait to be sent"})
 	}
-	company, err := w.Tenants.Company(j.Company)
+	company, err := w.company(j.Company)
 	if err != nil {
-		return ats.BusyFor(configWait, "company %s is not configured", j.Company)
-	}
-	done, err := w.recheck(ctx, j, p, company)
-	if done || err != nil {
-		return err
+		return "", err
 	}
 	transport, err := w.Transport(company)
 	if err != nil {
-		return ats.BusyFor(configWait, "transport of %s: %w", company.ID, err)
+		return "", ats.BusyFor(configWait, "transport of %s: %w", company.ID, err)
 	}
-	if err := mail.Check(p.Message); err != nil {
-		return w.settle(ctx, j, p, record.Settlement{State: record.MailHeld, Stopped: true, Reason: "preflight: " + clip(err.Error()), Job: dead(err)})
+	refused, err := w.recheck(ctx, p, company)
+	if err != nil {
+		return "", err
+	}
+	if refused != nil {
+		return w.settle(ctx, j, p, *refused)
 	}
 	attempt, err := w.Store.ClaimMail(ctx, j, p.Mail.ID, transport.Name)
 	if ats.FaultOf(err) == ats.Duplicate {
-		return w.Store.FinishJob(ctx, j, record.Outcome{State: record.JobCancelled, Error: "the mail does not wait to be sent"})
+		return "", ats.BusyFor(time.Second, "the mail changed while it was looked at")
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
 	// From here on the mail may leave: a shutdown must not cut the rest off.
-	sending, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout)
+	ctx = context.WithoutCancel(ctx)
+	receipt, sent := w.hand(ctx, j, transport, p.Message)
+	return w.settleSent(ctx, j, p, w.settlement(j, p, attempt, receipt, sent))
+}
+
+// sendTimeout bounds one hand-over to a transport; shorter than the handler's.
+const sendTimeout = 30 * time.Second
+
+// hand gives a message to its transport. After a panic nobody knows.
+func (w *Worker) hand(ctx context.Context, j record.Job, t Transport, m mail.Message) (receipt mail.Receipt, err error) {
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	receipt, sent := transport.Send(sending, p.Message)
-	return w.settle(context.WithoutCancel(ctx), j, p, w.settlement(j, p, attempt, receipt, sent))
+	defer func() {
+		if r := recover(); r != nil {
+			err = ats.Errorf(ats.Unclear, "%w", w.panicked(ctx, j, r))
+		}
+	}()
+	return t.Send(ctx, m)
 }
 
 // recheck asks, at the second of sending, whether the mail may still go. When
-// it may not, recheck settles it and reports true.
-func (w *Worker) recheck(ctx context.Context, j record.Job, p record.Posting, company *configs.Company) (done bool, err error) {
-	brake, err := w.braked(ctx, p.Brake)
-	if err != nil {
-		return false, err
+// it may not, it returns what becomes of it instead. What costs nothing is
+// asked first.
+func (w *Worker) recheck(ctx context.Context, p record.Posting, company *configs.Company) (*record.Settlement, error) {
+	if s := w.verdict(p, company, p.State, false); s != nil {
+		return s, nil
+	}
+	if err := mail.Check(p.Message); err != nil {
+		return &record.Settlement{State: record.MailHeld, Stopped: true, Reason: "preflight: " + scrub(err), Job: record.Outcome{State: record.JobDone}}, nil
+	}
+	if p.Brake.ID != "" {
+		// One mail may try whether the cause is gone, the others wait.
+		if probe, err := w.Store.ProbeBrake(ctx, p.Brake.ID); !probe || err != nil {
+			return w.wait(later(max(p.Brake.ProbeAt.Sub(w.Now()), time.Minute)), sending.CodeBrake), err
+		}
 	}
 	if p.Mail.Purpose != string(mail.ThankYou) {
-		return w.recheckReply(ctx, j, p, brake)
+		return nil, nil
 	}
-	m := sending.Moment{
-		State: p.State, Suppressed: p.Suppressed, Brake: brake, Stopped: p.Mail.Stopped, Released: p.Mail.Released,
-		DecidedAt: p.Mail.DecidedAt, Due: p.Mail.DueAt, Now: w.Now(),
+	state, fresh, err := w.freshState(ctx, p, company)
+	if err != nil {
+		return nil, err
 	}
-	if p.State == ats.Rejected && !m.Suppressed && brake == "" && !m.Due.After(m.Now) {
-		if m.State, m.Fresh, err = w.freshState(ctx, p, company); err != nil {
-			return false, err
-		}
-	}
-	verdict, until, code := sending.Recheck(company.Sending, company.Calendar(), m)
-	if verdict == sending.Go {
-		return false, nil
-	}
-	return true, w.settle(ctx, j, p, w.refusal(verdict, until, code, p))
+	return w.verdict(p, company, state, fresh), nil
 }
 
-// refusal translates a verdict other than "go".
-func (w *Worker) refusal(verdict sending.Verdict, until time.Time, code string, p record.Posting) record.Settlement {
-	s := record.Settlement{State: record.MailCancelled, Reason: code, Job: record.Outcome{State: record.JobDone}}
+// verdict lets the rules decide on a mail as things stand. A mail that answers a
+// person's own deed knows no window and no state, but a dead mailbox counts.
+func (w *Worker) verdict(p record.Posting, company *configs.Company, state ats.State, fresh bool) *record.Settlement {
+	now := w.Now()
+	verdict, until, code := sending.Go, time.Time{}, sending.CodeGo
+	switch {
+	case p.Mail.Purpose == string(mail.ThankYou):
+		verdict, until, code = sending.Recheck(company.Sending, company.Calendar(), sending.Moment{
+			State: state, Fresh: fresh, Suppressed: p.Suppressed, Released: p.Mail.Released, DecidedAt: p.Mail.DecidedAt, Due: p.Mail.DueAt, Now: now,
+		})
+	case p.Suppressed:
+		verdict, code = sending.Suppress, sending.CodeSuppressed
+	}
+	s := record.Settlement{Reason: code, Job: record.Outcome{State: record.JobDone}}
 	switch verdict {
+	case sending.Go:
+		return nil
 	case sending.Wait:
-		if code == sending.CodeBrake {
-			until = p.Brake.ProbeAt
-		}
-		s.State, s.DueAt = record.MailHeld, until
-		s.Job = record.Outcome{State: record.JobWaiting, DueAt: until}
+		return w.wait(until.Sub(now), code)
 	case sending.HoldBack:
 		s.State, s.Stopped = record.MailHeld, true
 	case sending.Suppress:
 		s.State = record.MailSuppressed
+	default:
+		s.State = record.MailCancelled
 	}
-	return s
+	return &s
 }
 
-// recheckReply is for mails that answer a person's own deed: no window, no
-// state, but a dead mailbox and a brake count.
-func (w *Worker) recheckReply(ctx context.Context, j record.Job, p record.Posting, brake string) (bool, error) {
-	switch {
-	case brake != "":
-		return true, w.settle(ctx, j, p, w.refusal(sending.Wait, p.Brake.ProbeAt, sending.CodeBrake, p))
-	case p.Suppressed:
-		return true, w.settle(ctx, j, p, w.refusal(sending.Suppress, time.Time{}, sending.CodeSuppressed, p))
-	}
-	return false, nil
-}
-
-// braked returns the kind of an open brake, unless this mail is the one that
-// may try whether the cause is gone.
-func (w *Worker) braked(ctx context.Context, b record.Brake) (string, error) {
-	if b.ID == "" {
-		return "", nil
-	}
-	if probe, err := w.Store.ProbeBrake(ctx, b.ID); probe || err != nil {
-		return "", err
-	}
-	return b.Kind, nil
+func (w *Worker) wait(d time.Duration, code string) *record.Settlement {
+	until := w.Now().Add(d)
+	return &record.Settlement{State: record.MailHeld, Reason: code, DueAt: until, Job: record.Outcome{State: record.JobWaiting, DueAt: until}}
 }
 
 // freshState reads the application's state from the vendor, where that can be
@@ -130,6 +133,9 @@ func (w *Worker) freshState(ctx context.Context, p record.Posting, company *conf
 		return "", false, ats.BusyFor(configWait, "connection %s/%s: %w", company.ID, p.Connection, err)
 	}
 	c, ok := conn.(connectors.Checker)
+	if !ok && hints(conn) {
+		return "", false, ats.Errorf(ats.Invalid, "the decision is not authenticated, and the vendor cannot be asked")
+	}
 	if !ok {
 		return p.State, false, nil
 	}
@@ -147,17 +153,19 @@ func (w *Worker) settlement(j record.Job, p record.Posting, attempt int, receipt
 		s.State, s.Release, s.Job = record.MailSent, p.Brake.ID != "", record.Outcome{State: record.JobDone}
 		return s
 	}
-	s.Detail = clip(err.Error())
+	s.Detail = scrub(err)
 	switch ats.FaultOf(err) {
 	case ats.Invalid, ats.TooLarge:
 		s.State, s.Reason, s.Job = record.MailFailed, s.Detail, dead(err)
 	case ats.Denied:
-		until := w.Now().Add(brakeWait)
+		until := w.Now().Add(later(brakeWait))
 		s.State, s.Reason, s.Brake, s.DueAt = record.MailHeld, "the transport refuses our credentials or sender", s.Detail, until
 		s.Job = record.Outcome{State: record.JobWaiting, DueAt: until, Error: s.Detail, Fault: ats.Denied}
 	case ats.Busy:
 		s.State, s.Reason = record.MailHeld, "the transport did not take it"
-		s.Job = w.outcome(context.Background(), j, err)
+		if s.Job = w.outcome(context.Background(), j, err); s.Job.State == record.JobDead {
+			s.State, s.Reason = record.MailFailed, s.Detail
+		}
 	default:
 		s.State, s.Reason = record.MailUnclear, s.Detail
 		s.Job = record.Outcome{State: record.JobUnclear, Error: s.Detail, Fault: ats.Unclear, Consumed: true}
@@ -169,27 +177,41 @@ func (w *Worker) settlement(j record.Job, p record.Posting, attempt int, receipt
 // refused; one of them then tries again.
 const brakeWait = 5 * time.Minute
 
-func dead(err error) record.Outcome {
-	return record.Outcome{State: record.JobDead, Error: clip(err.Error()), Fault: ats.FaultOf(err), Consumed: true}
+// settlePauses are the times between tries to record what became of a mail
+// that may have left. They end before the lease does.
+var settlePauses = []time.Duration{time.Second, 3 * time.Second, 6 * time.Second}
+
+// settleSent settles a mail that may have left. While SQL is away it tries
+// again, because otherwise a person must find out what happened.
+func (w *Worker) settleSent(ctx context.Context, j record.Job, p record.Posting, s record.Settlement) (record.JobState, error) {
+	state, err := w.settle(ctx, j, p, s)
+	for _, pause := range settlePauses {
+		if err == nil || ats.FaultOf(err) != ats.Busy {
+			break
+		}
+		sleep(ctx, pause)
+		state, err = w.settle(ctx, j, p, s)
+	}
+	return state, err
 }
 
 // settle records what became of a mail and writes its one line.
-func (w *Worker) settle(ctx context.Context, j record.Job, p record.Posting, s record.Settlement) error {
+func (w *Worker) settle(ctx context.Context, j record.Job, p record.Posting, s record.Settlement) (record.JobState, error) {
 	err := w.Store.SettleMail(ctx, j, p.Mail.ID, s)
 	if err != nil {
-		return err
+		return "", err
 	}
 	w.Meter.Mail(j.Company, string(s.State))
 	w.Log.InfoContext(ctx, "mail settled", "mail", p.Mail.ID, "company", j.Company, "purpose", p.Mail.Purpose, "state", string(s.State),
 		"stopped", s.Stopped, "attempt", s.Attempt, "reason", s.Reason)
-	return nil
+	return s.Job.State, nil
 }
 
 // feedback keeps the mail provider's events.
-func (w *Worker) feedback(ctx context.Context, j record.Job) error {
+func (w *Worker) feedback(ctx context.Context, j record.Job) (record.JobState, error) {
 	row, d, err := w.Store.Delivery(ctx, j.Subject)
 	if err != nil {
-		return err
+		return "", err
 	}
 	words, err := mail.ParseEvents(d.Payload.Body)
 	if err != nil {
@@ -197,8 +219,8 @@ func (w *Worker) feedback(ctx context.Context, j record.Job) error {
 	}
 	done, err := w.Store.Report(ctx, j, row.ID, words)
 	if err != nil {
-		return err
+		return "", err
 	}
 	w.Log.InfoContext(ctx, "provider reported", "delivery", row.ID, "company", row.Company, "new", done.New, "repeated", done.Repeated, "foreign", done.Foreign)
-	return nil
+	return record.JobDone, nil
 }

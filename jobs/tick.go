@@ -2,6 +2,10 @@ package jobs
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -25,6 +29,7 @@ type chore struct {
 func (w *Worker) chores() []chore {
 	return []chore{
 		{"sweep", 5 * time.Second, true, w.sweep},
+		{"adopt", time.Minute, true, w.adopt},
 		{"memory", 2 * time.Second, false, w.checkMemory},
 		{"clock", time.Minute, false, w.Store.SyncClock},
 		{"purge", 10 * time.Minute, true, w.purge},
@@ -33,13 +38,12 @@ func (w *Worker) chores() []chore {
 
 // periodic does the chores until ctx ends.
 func (w *Worker) periodic(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
+	var group errgroup.Group
 	for _, c := range w.chores() {
 		group.Go(func() error {
+			trouble := trouble{log: w.Log, what: c.name}
 			for ctx.Err() == nil {
-				if err := w.chore(ctx, c); err != nil && ctx.Err() == nil {
-					w.Log.WarnContext(ctx, "chore put off", "chore", c.name, "err", err)
-				}
+				trouble.note(ctx, w.chore(ctx, c))
 				sleep(ctx, c.period)
 			}
 			return nil
@@ -48,7 +52,13 @@ func (w *Worker) periodic(ctx context.Context) error {
 	return group.Wait()
 }
 
-func (w *Worker) chore(ctx context.Context, c chore) error {
+func (w *Worker) chore(ctx context.Context, c chore) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			w.Log.ErrorContext(ctx, "panic", "chore", c.name, "type", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %T", r)
+		}
+	}()
 	ctx, cancel := context.WithTimeout(ctx, max(c.period, 30*time.Second))
 	defer cancel()
 	if c.shared {
@@ -60,11 +70,39 @@ func (w *Worker) chore(ctx context.Context, c chore) error {
 	return c.do(ctx)
 }
 
+// A trouble writes one line when something begins to fail and one when it
+// works again, however often it is tried in between.
+type trouble struct {
+	log  *slog.Logger
+	what string
+	on   bool
+}
+
+func (t *trouble) note(ctx context.Context, err error) {
+	switch {
+	case err != nil && ctx.Err() == nil && !t.on:
+		t.log.WarnContext(ctx, "put off", "what", t.what, "err", err)
+	case err == nil && t.on:
+		t.log.InfoContext(ctx, "works again", "what", t.what)
+	}
+	t.on = err != nil
+}
+
 // sweep gives lost and interrupted jobs back.
 func (w *Worker) sweep(ctx context.Context) error {
 	swept, err := w.Store.Sweep(ctx, lost)
 	if err == nil && swept != (record.Swept{}) {
 		w.Log.InfoContext(ctx, "swept", "lost", swept.Redispatched, "interrupted", swept.Interrupted, "killers", swept.Killers, "unclear_mails", swept.Unclear)
+	}
+	return err
+}
+
+// adopt looks for what waits without a job. Finding any means that something
+// of ours is wrong.
+func (w *Worker) adopt(ctx context.Context) error {
+	n, err := w.Store.Adopt(ctx)
+	if err == nil && n > 0 {
+		w.Log.WarnContext(ctx, "orphans adopted", "jobs", n)
 	}
 	return err
 }
@@ -83,20 +121,21 @@ func (w *Worker) checkMemory(ctx context.Context) error {
 	return err
 }
 
-// purge deletes what each company's retention no longer allows.
+// purge deletes what each company's retention no longer allows. What is wrong
+// with one company does not keep the others' data.
 func (w *Worker) purge(ctx context.Context) error {
+	var errs []error
 	for _, c := range w.Tenants.Companies() {
-		for more := true; more && ctx.Err() == nil; {
+		deleted, err := 0, error(nil)
+		for more := true; more && err == nil && ctx.Err() == nil; {
 			var n int
-			var err error
 			n, more, err = w.Store.Purge(ctx, c.ID, record.Retention{Candidates: c.Retention.Candidates.Std(), Mails: c.Retention.Mails.Std()})
-			if err != nil {
-				return err
-			}
-			if n > 0 {
-				w.Log.InfoContext(ctx, "purged", "company", c.ID, "rows", n)
-			}
+			deleted += n
 		}
+		if deleted > 0 {
+			w.Log.InfoContext(ctx, "purged", "company", c.ID, "rows", deleted)
+		}
+		errs = append(errs, err)
 	}
-	return nil
+	return errors.Join(errs...)
 }

@@ -2,8 +2,12 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
+	"runtime/debug"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel"
@@ -18,9 +22,6 @@ import (
 // schedule is when a failed job runs again; after its end the job is dead.
 var schedule = []time.Duration{30 * time.Second, 2 * time.Minute, 10 * time.Minute, time.Hour, 4 * time.Hour, 12 * time.Hour, 24 * time.Hour}
 
-// maxError bounds the error text that is kept with a job.
-const maxError = 500
-
 // handle runs one ticket. It returns an error only when SQL does not answer:
 // every other end is an outcome in SQL, so that asynq's archive stays empty.
 func (w *Worker) handle(ctx context.Context, t record.Ticket) error {
@@ -33,31 +34,28 @@ func (w *Worker) handle(ctx context.Context, t record.Ticket) error {
 	}
 	begun := w.Now()
 	run, span := w.trace(ctx, j)
-	err = w.run(run, j)
-	span.End()
-	if err == nil {
-		w.Meter.Job(j.Kind, "done", w.Now().Sub(begun))
-		return nil
+	defer span.End()
+	state, err := w.run(run, j)
+	if err != nil && ats.FaultOf(err) != ats.Duplicate {
+		state, err = w.fail(run, j, err)
 	}
 	if ats.FaultOf(err) == ats.Duplicate {
-		return nil // the lease was lost: the outcome is another run's to record
+		w.Log.InfoContext(run, "run dropped", "job", j.ID, "kind", j.Kind, "company", j.Company, "err", err)
+		return nil // the job was taken back or given to another run, which records its outcome
 	}
-	o := w.outcome(ctx, j, err)
-	w.Meter.Job(j.Kind, string(o.State), w.Now().Sub(begun))
-	w.Log.WarnContext(ctx, "job not done", "job", j.ID, "kind", j.Kind, "company", j.Company, "subject", j.Subject,
-		"state", string(o.State), "attempts", j.Attempts+1, "fault", string(o.Fault), "err", o.Error)
-	err = w.Store.FinishJob(context.WithoutCancel(ctx), j, o)
-	if ats.FaultOf(err) == ats.Duplicate {
-		return nil
+	if err != nil {
+		return err
 	}
-	return err
+	w.Meter.Job(j.Kind, string(state), w.Now().Sub(begun))
+	return nil
 }
 
-// run does the work of j and records its outcome, or returns why it could not.
-func (w *Worker) run(ctx context.Context, j record.Job) (err error) {
+// run does the work of j, records its outcome and returns the state that it
+// recorded, or returns why it could not.
+func (w *Worker) run(ctx context.Context, j record.Job) (state record.JobState, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("panic in a %s job: %T", j.Kind, r) // the value may hold personal data
+			err = w.panicked(ctx, j, r)
 		}
 	}()
 	switch j.Kind {
@@ -70,7 +68,28 @@ func (w *Worker) run(ctx context.Context, j record.Job) (err error) {
 	case record.ReferralJob:
 		return w.refer(ctx, j)
 	}
-	return ats.Errorf(ats.Invalid, "no such kind of job: %s", j.Kind)
+	return "", ats.Errorf(ats.Invalid, "no such kind of job: %s", j.Kind)
+}
+
+// panicked makes an error of a panic. Its value may hold personal data, the
+// stack holds none.
+func (w *Worker) panicked(ctx context.Context, j record.Job, r any) error {
+	w.Log.ErrorContext(ctx, "panic", "job", j.ID, "kind", j.Kind, "company", j.Company, "type", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
+	return fmt.Errorf("panic in a %s job: %T", j.Kind, r)
+}
+
+// finish records an outcome that changes nothing but the job.
+func (w *Worker) finish(ctx context.Context, j record.Job, o record.Outcome) (record.JobState, error) {
+	return o.State, w.Store.FinishJob(ctx, j, o)
+}
+
+// fail records that a run ended with an error. The store sees to it that the
+// mail of a dead job has failed, and that one in mid-air is never sent again.
+func (w *Worker) fail(ctx context.Context, j record.Job, cause error) (record.JobState, error) {
+	o := w.outcome(ctx, j, cause)
+	w.Log.WarnContext(ctx, "job not done", "job", j.ID, "kind", j.Kind, "company", j.Company, "subject", j.Subject,
+		"state", string(o.State), "attempts", j.Attempts, "fault", string(o.Fault), "err", o.Error)
+	return w.finish(context.WithoutCancel(ctx), j, o)
 }
 
 // trace continues the trace of what caused j.
@@ -83,38 +102,49 @@ func (w *Worker) trace(ctx context.Context, j record.Job) (context.Context, trac
 }
 
 // outcome translates the error of a run. Being interrupted by our own shutdown
-// is no failure of the job.
+// is no failure of the job, and neither is being told to wait.
 func (w *Worker) outcome(ctx context.Context, j record.Job, err error) record.Outcome {
-	if ctx.Err() != nil {
-		return record.Outcome{State: record.JobWaiting, DueAt: w.Now(), Error: "interrupted by a shutdown"}
-	}
-	o := record.Outcome{State: record.JobWaiting, Error: clip(err.Error()), Fault: ats.FaultOf(err), Consumed: true}
-	switch o.Fault {
-	case ats.Invalid, ats.NotFound, ats.TooLarge, ats.Conflict:
+	o := record.Outcome{State: record.JobWaiting, Error: scrub(err), Fault: ats.FaultOf(err), Consumed: true}
+	after := ats.WaitOf(err)
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, errShutdown):
+		return record.Outcome{State: record.JobWaiting, DueAt: w.Now(), Error: errShutdown.Error()}
+	case errors.Is(cause, errTooLong):
+		o.Error, after = errTooLong.Error()+": "+o.Error, 0
+	case o.Fault == ats.Invalid, o.Fault == ats.NotFound, o.Fault == ats.TooLarge, o.Fault == ats.Conflict:
 		o.State = record.JobDead // repeating it cannot help
 		return o
 	}
-	if after := ats.WaitOf(err); after > 0 { // told to wait: that is no failure
-		o.DueAt, o.Consumed = w.Now().Add(min(after, 24*time.Hour)), false
+	if after > 0 {
+		o.DueAt, o.Consumed = w.Now().Add(later(min(after, 24*time.Hour))), false
 		return o
 	}
 	if j.Attempts >= len(schedule) {
 		o.State = record.JobDead
 		return o
 	}
-	o.DueAt = w.Now().Add(jitter(schedule[j.Attempts]))
+	o.DueAt = w.Now().Add(later(schedule[j.Attempts]))
 	return o
 }
 
-// jitter spreads repetitions by a fifth, so that what failed together does not
-// come back together.
-func jitter(d time.Duration) time.Duration {
-	return d + time.Duration((rand.Float64()*0.4-0.2)*float64(d)) //nolint:gosec // spreading, not secrecy
+// later adds up to a fifth, so that what failed together does not come back
+// together.
+func later(d time.Duration) time.Duration {
+	return d + rand.N(d/5+1) //nolint:gosec // spreading, not secrecy
 }
 
-func clip(s string) string {
-	if len(s) <= maxError {
-		return s
+// maxError bounds the error text that is kept with a job.
+const maxError = 500
+
+var addressLike = regexp.MustCompile(`[^\s<>"'(),:;]+@[^\s<>"'(),:;]+`)
+
+// scrub makes of an error what may be kept and logged: short, text that every
+// database takes, and without addresses, whoever let them slip in.
+func scrub(err error) string {
+	s := strings.ReplaceAll(strings.ToValidUTF8(err.Error(), "\uFFFD"), "\x00", "")
+	s = addressLike.ReplaceAllString(s, ats.Email("").String())
+	if len(s) > maxError {
+		s = strings.ToValidUTF8(s[:maxError], "") + "…"
 	}
-	return s[:maxError] + "…"
+	return s
 }

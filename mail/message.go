@@ -31,6 +31,7 @@ type Message struct {
 	// events. The provider does not treat it as personal data.
 	SendID  string            `json:"send_id"`
 	Company string            `json:"company"`
+	Purpose Purpose           `json:"purpose"`
 	From    Address           `json:"from"`
 	ReplyTo Address           `json:"reply_to"`
 	To      Address           `json:"to"`
@@ -38,6 +39,9 @@ type Message struct {
 	Text    string            `json:"text"`
 	HTML    string            `json:"html"`
 	Header  map[string]string `json:"header,omitempty"`
+	// Sender and Unsubscribe, the link, are what Check looks for in both parts.
+	Sender      Sender `json:"sender"`
+	Unsubscribe string `json:"unsubscribe,omitempty"`
 	// Template and Version name the source the bytes were made from.
 	Template string `json:"template"`
 	Version  string `json:"version"`
@@ -56,4 +60,13 @@ type Receipt struct {
 // Busy that it was surely not accepted, Unclear that it perhaps was.
 type Transport interface {
 	Send(ctx context.Context, m Message) (Receipt, error)
+}
+
+// Mailbox is the transport of the built-in mailbox: it keeps nothing, because the
+// outbox holds the exact bytes and the mailbox page shows them.
+type Mailbox struct{}
+
+// Send implements Transport.
+func (Mailbox) Send(_ context.Context, m Message) (Receipt, error) {
+	return Receipt{Transport: "mailbox", ProviderID: "mailbox-" + m.SendID}, nil
 }

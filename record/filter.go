@@ -31,12 +31,17 @@ type Filter struct {
 	Error       string // part of a job's error or of a mail's or delivery's reason
 	Application string // the vendor's application id
 	Email       string // an address; compared through the keyed hash
+	Person      string // our own id of a person, which is not personal data
 	Batch       string
 	Since       time.Time
 	Until       time.Time
+	Order       string // of mails: "" for the newest first, ByDue for the next due first
 	After       string // id of the last row of the page before
 	Limit       int
 }
+
+// ByDue is the order of an outbox: what leaves next comes first.
+const ByDue = "due"
 
 // names maps the words of URLs and flags to fields.
 var names = map[string]func(*Filter) *string{
@@ -51,6 +56,8 @@ var names = map[string]func(*Filter) *string{
 	"error":       func(f *Filter) *string { return &f.Error },
 	"application": func(f *Filter) *string { return &f.Application },
 	"batch":       func(f *Filter) *string { return &f.Batch },
+	"person":      func(f *Filter) *string { return &f.Person },
+	"order":       func(f *Filter) *string { return &f.Order },
 	"after":       func(f *Filter) *string { return &f.After },
 }
 
@@ -91,6 +98,11 @@ func (f *Filter) set(name, value string, now time.Time) error {
 		if err != nil || f.Limit < 1 || f.Limit > MaxPage {
 			return ats.Errorf(ats.Invalid, "limit: %q is not a number from 1 to %d", value, MaxPage)
 		}
+	case "order":
+		if value != ByDue {
+			return ats.Errorf(ats.Invalid, "order: %q is not one of %s", value, ByDue)
+		}
+		f.Order = value
 	default:
 		field := f.Text(name)
 		if field == nil {
@@ -150,7 +162,7 @@ func (f Filter) Query() url.Values {
 // Narrow reports whether f narrows at all. Verbs over a filter that does not
 // are refused.
 func (f Filter) Narrow() bool {
-	f.After, f.Limit = "", 0
+	f.Order, f.After, f.Limit = "", "", 0
 	return f != Filter{}
 }
 

@@ -27,6 +27,13 @@ type Ticket struct {
 	Queue string
 }
 
+// A Load is the work of one company in one queue.
+type Load struct {
+	Company string
+	Due     int // could run now; not counted on beyond some number
+	Flying  int // dispatched, or started lately
+}
+
 // An Outcome is how a run of a job ended.
 type Outcome struct {
 	State    JobState

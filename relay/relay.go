@@ -2,6 +2,12 @@
 package relay
 
 import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"net/url"
 	"time"
 
 	"github.com/career-relay/connector/ats"
@@ -17,6 +23,46 @@ type Recipient struct {
 	Address string       `yaml:"address" json:"address"`
 	Head    string       `yaml:"representative" json:"representative"`
 	Contact string       `yaml:"contact" json:"contact"`
+}
+
+// Validate reports every problem in r, each with the path of its key. A person
+// has to be told who receives the profile, so the names are required too.
+func (r Recipient) Validate() error {
+	var errs []error
+	if r.Name.JA == "" && r.Name.EN == "" {
+		errs = append(errs, errors.New("name: required"))
+	}
+	if !safe(r.URL) {
+		errs = append(errs, errors.New("url: want https://…, or http:// on this machine"))
+	}
+	if len(r.Secrets) == 0 {
+		errs = append(errs, errors.New("secrets: required: at least one"))
+	}
+	for i, s := range r.Secrets {
+		k, err := key(s)
+		if err == nil && len(k) < minKey {
+			err = fmt.Errorf("too short: want %d bytes or more behind whsec_", minKey)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("secrets[%d]: %w", i, err))
+		}
+	}
+	for _, f := range []struct{ key, value string }{{"licence", r.Licence}, {"address", r.Address}, {"representative", r.Head}, {"contact", r.Contact}} {
+		if f.value == "" {
+			errs = append(errs, fmt.Errorf("%s: required", f.key))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// safe reports whether a profile may travel to an address.
+func safe(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
+		return false
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	return u.Scheme == "https" || u.Scheme == "http" && (u.Hostname() == "localhost" || err == nil && ip.IsLoopback())
 }
 
 // Names is a name in the languages of our pages.
@@ -44,6 +90,11 @@ type Referral struct {
 	Consents   []Consent  `json:"consents"`
 }
 
+// LogValue returns what says which referral it is, without the profile.
+func (r Referral) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("id", r.ID), slog.String("recipient", r.Recipient))
+}
+
 // A Profile is what the person typed and agreed to hand over. Empty fields are
 // left out.
 type Profile struct {
@@ -54,10 +105,17 @@ type Profile struct {
 	Prefecture string    `json:"prefecture,omitempty"`
 	Occupation string    `json:"occupation,omitempty"`
 	Industry   string    `json:"industry,omitempty"`
+	Place      string    `json:"place,omitempty"` // where the person wants to work
 	Available  string    `json:"available,omitempty"`
 	Note       string    `json:"note,omitempty"`
 	Locale     string    `json:"locale"`
 }
+
+// LogValue returns a mask.
+func (Profile) LogValue() slog.Value { return slog.StringValue("[profile]") }
+
+// Format writes a mask for every verb.
+func (Profile) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[profile]") }
 
 // Fields lists the names of the fields that p carries, for the record of what
 // was provided.
@@ -65,7 +123,7 @@ func (p Profile) Fields() []string {
 	var names []string
 	for _, f := range []struct{ name, value string }{
 		{"name", p.Name}, {"kana", p.Kana}, {"email", string(p.Email)}, {"phone", p.Phone},
-		{"prefecture", p.Prefecture}, {"occupation", p.Occupation}, {"industry", p.Industry},
+		{"prefecture", p.Prefecture}, {"occupation", p.Occupation}, {"industry", p.Industry}, {"place", p.Place},
 		{"available", p.Available}, {"note", p.Note},
 	} {
 		if f.value != "" {

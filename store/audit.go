@@ -1,12 +1,15 @@
 package store
 
 import (
+	"bytes"
 	"context"
+	"crypto/hmac"
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/record"
@@ -27,14 +30,26 @@ func (t *tx) audit(ctx context.Context, actor record.Actor, a record.Audit) erro
 	}
 	a.Seq++
 	a.Actor, a.At = actor.Name, clockTime(micros(t.s.Now()))
-	a.Hash = auditHash(last, a)
+	for _, text := range []*string{&a.Actor, &a.Verb, &a.Noun, &a.Subject, &a.Company, &a.Reason, &a.Detail} {
+		*text = washed(*text) // as it will be read again
+	}
+	a.Hash = t.s.auditHash(last, a)
 	_, err = t.exec(ctx, `INSERT INTO audit (seq, at, actor, verb, noun, subject, company, reason, detail, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 		a.Seq, micros(a.At), a.Actor, a.Verb, a.Noun, a.Subject, a.Company, a.Reason, a.Detail, a.Hash)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(ctx, `INSERT INTO meta (name, value) VALUES ('audit_head', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, t.s.auditHead(a.Hash))
 	return err
 }
 
-func auditHash(last string, a record.Audit) string {
-	h := sha256.New()
+// auditHead is kept beside the log, so that entries cut off its end are missed.
+func (s *Store) auditHead(hash string) []byte { return s.hash("audit", "head", hash) }
+
+// auditHash is keyed: who can write to the database but has no master key
+// cannot make a new chain.
+func (s *Store) auditHash(last string, a record.Audit) string {
+	h := hmac.New(sha256.New, s.keys.index)
 	for _, part := range []string{last, fmt.Sprint(a.Seq), fmt.Sprint(micros(a.At)), a.Actor, a.Verb, a.Noun, a.Subject, a.Company, a.Reason, a.Detail} {
 		_, _ = fmt.Fprintf(h, "%d:%s", len(part), part)
 	}
@@ -50,26 +65,24 @@ func (s *Store) Audit(ctx context.Context, actor record.Actor, a record.Audit) e
 	return nil
 }
 
-// Audits lists the log, newest first.
+const auditColumns = `seq, at, actor, verb, noun, subject, company, reason, detail, hash`
+
+// Audits lists the log, newest first. The filter's id is the subject.
 func (s *Store) Audits(ctx context.Context, f record.Filter) ([]record.Audit, error) {
-	before := int64(1) << 62
+	var before int64
 	if f.After != "" {
-		if _, err := fmt.Sscan(f.After, &before); err != nil {
+		var err error
+		if before, err = strconv.ParseInt(f.After, 10, 64); err != nil || before < 1 {
 			return nil, ats.Errorf(ats.Invalid, "after: %q is not an entry of the audit log", f.After)
 		}
 	}
-	rows, err := s.read.QueryContext(ctx, `SELECT seq, at, actor, verb, noun, subject, company, reason, detail, hash FROM audit
-		WHERE seq < $1 AND ($2 = '' OR company = $2) AND ($3 = '' OR subject = $3) AND at >= $4 ORDER BY seq DESC LIMIT $5`, before, f.Company, f.ID, micros(f.Since), f.Rows())
-	if err != nil {
-		return nil, unavailable("reading the audit log", err)
-	}
-	out := []record.Audit{}
-	err = scan(rows, func() error {
-		a, err := scanAudit(rows)
-		out = append(out, a)
-		return err
-	})
-	return out, err
+	var c clause
+	c.add(`seq < ?`, before)
+	c.add(`company = ?`, f.Company)
+	c.add(`subject = ?`, f.ID)
+	c.add(`at >= ?`, micros(f.Since))
+	c.add(`at < ?`, micros(f.Until))
+	return list(ctx, s, `SELECT `+auditColumns+` FROM audit`, "seq DESC", c, f.Rows(), scanAudit)
 }
 
 func scanAudit(row scanner) (record.Audit, error) {
@@ -83,22 +96,35 @@ func scanAudit(row scanner) (record.Audit, error) {
 // VerifyAudit walks the whole log. It returns how many entries are sound and an
 // ats.Conflict error that names the first one that is not.
 func (s *Store) VerifyAudit(ctx context.Context) (int, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT seq, at, actor, verb, noun, subject, company, reason, detail, hash FROM audit ORDER BY seq`)
+	// The head is read first: entries that are added meanwhile follow it.
+	var head []byte
+	err := s.read.QueryRowContext(ctx, `SELECT value FROM meta WHERE name = 'audit_head'`).Scan(&head)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return 0, unavailable("reading the audit log", err)
+	}
+	rows, err := s.read.QueryContext(ctx, `SELECT `+auditColumns+` FROM audit ORDER BY seq`)
 	if err != nil {
 		return 0, unavailable("reading the audit log", err)
 	}
-	sound, last := 0, ""
+	sound, last, reached := 0, "", head == nil
 	err = scan(rows, func() error {
 		a, err := scanAudit(rows)
 		if err != nil {
-			return err
+			return unavailable("reading the audit log", err)
 		}
-		if a.Seq != int64(sound)+1 || auditHash(last, a) != a.Hash {
+		if a.Seq != int64(sound)+1 || s.auditHash(last, a) != a.Hash {
 			return ats.Errorf(ats.Conflict, "audit entry %d does not follow from the one before: it, or an entry around it, was changed or removed", a.Seq)
 		}
 		last = a.Hash
 		sound++
+		reached = reached || bytes.Equal(head, s.auditHead(last))
 		return nil
 	})
-	return sound, err
+	if err != nil {
+		return sound, err
+	}
+	if !reached {
+		return sound, ats.Errorf(ats.Conflict, "audit entries after entry %d were removed", sound)
+	}
+	return sound, nil
 }

@@ -15,12 +15,24 @@ const probeAfter = 5 * time.Minute
 
 // openBrake opens a brake, or moves the probe time of the open one.
 func (t *tx) openBrake(ctx context.Context, company, kind, cause string, probe time.Time) error {
-	now := micros(t.s.Now())
-	n, err := t.exec(ctx, `UPDATE brakes SET cause = $1, probe_at = $2 WHERE company = $3 AND kind = $4 AND resolved_at = 0`, cause, micros(probe), company, kind)
-	if err != nil || n > 0 {
-		return err
+	_, err := t.exec(ctx, `
+		INSERT INTO brakes (id, company, kind, cause, opened_at, probe_at) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (company, kind) WHERE resolved_at = 0 DO UPDATE SET cause = excluded.cause, probe_at = excluded.probe_at`,
+		t.s.newID(), company, kind, cause, micros(t.s.Now()), micros(probe))
+	return err
+}
+
+// reasonVolume is the reason of a mail that the volume brake stopped.
+const reasonVolume = "brake_volume"
+
+// easeVolume closes the volume brake when a person has dealt with every mail
+// that it stopped.
+func (t *tx) easeVolume(ctx context.Context, company string) error {
+	var n int
+	err := t.QueryRowContext(ctx, `SELECT 1 FROM mails WHERE company = $1 AND stopped = 1 AND reason = $2 LIMIT 1`, company, reasonVolume).Scan(&n)
+	if errors.Is(err, sql.ErrNoRows) {
+		return t.closeBrakes(ctx, company, "volume")
 	}
-	_, err = t.exec(ctx, `INSERT INTO brakes (id, company, kind, cause, opened_at, probe_at) VALUES ($1, $2, $3, $4, $5, $6)`, t.s.newID(), company, kind, cause, now, micros(probe))
 	return err
 }
 

@@ -1,12 +1,13 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"errors"
-	"fmt"
-	"strconv"
-	"strings"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,58 +18,89 @@ import (
 
 // SaveDelivery keeps an arrival, encrypted, with the job that will decode it,
 // and returns when both are committed. A redelivery is counted and reported as
-// an ats.Duplicate error. Any other error means that nothing was kept.
+// an ats.Duplicate error. After any other error nothing is known to be kept.
 func (s *Store) SaveDelivery(ctx context.Context, a record.Arrival) (string, error) {
 	aead, err := s.companyKey(ctx, a.Delivery.Company)
 	if err != nil {
 		return "", err
 	}
 	id := s.newID()
-	sealed, err := seal(aead, "delivery "+id, a.Delivery.Payload)
+	sealed, err := sealPayload(aead, "delivery "+id, a.Delivery.Payload)
 	if err != nil {
 		return "", err
 	}
-	return id, s.inbox.put(ctx, &letter{id: id, Arrival: a, sealed: sealed, kept: make(chan error, 1)})
+	return id, s.inbox.put(ctx, &letter{Arrival: a, id: id, key: dedupeKey(a), sealed: sealed, kept: make(chan error, 1)})
+}
+
+// maxKey bounds what goes into an index; a longer key is replaced by its hash.
+const maxKey = 200
+
+// dedupeKey is equal for redeliveries. Quarantined deliveries have keys of
+// their own: an unsigned request must not take the place of a signed one.
+func dedupeKey(a record.Arrival) string {
+	key := a.Delivery.Key
+	if len(key) > maxKey {
+		sum := sha256.Sum256([]byte(key))
+		key = hex.EncodeToString(sum[:])
+	}
+	if a.Disposition == record.Quarantined {
+		return "quarantined " + key
+	}
+	return key
 }
 
 // A letter is one row on its way into the inbox.
 type letter struct {
 	record.Arrival
 	id     string
+	key    string
 	sealed []byte
 	kept   chan error
 }
 
+// compare orders letters by what makes them unique, so that two groups that
+// share redeliveries lock them in the same order.
+func (l *letter) compare(other *letter) int {
+	return cmp.Or(
+		cmp.Compare(l.Delivery.Company, other.Delivery.Company),
+		cmp.Compare(l.Delivery.Connection, other.Delivery.Connection),
+		cmp.Compare(l.key, other.key),
+	)
+}
+
 // The inbox writes what is waiting in one transaction: two writers, no timer.
-// On SQLite the store's own group would do; the inbox also spares it the
-// statements of single rows and gives PostgreSQL the same treatment.
+// The next group forms while the disk confirms the one before, so a lone
+// request does not wait for company.
 type inbox struct {
-	s     *Store
-	queue chan *letter
-	quit  chan struct{}
-	wg    sync.WaitGroup
-	once  sync.Once
+	s       *Store
+	queue   chan *letter
+	quit    chan struct{}
+	stopped chan struct{}
+	writers sync.WaitGroup
 }
 
 const (
 	inboxWriters = 2
-	inboxGroup   = 64   // rows of one statement
+	inboxGroup   = 256  // rows of one transaction
 	inboxQueue   = 1024 // waiting requests; above it the door answers 503
 )
 
 func newInbox(s *Store) *inbox {
-	in := &inbox{s: s, queue: make(chan *letter, inboxQueue), quit: make(chan struct{})}
+	in := &inbox{s: s, queue: make(chan *letter, inboxQueue), quit: make(chan struct{}), stopped: make(chan struct{})}
 	for range inboxWriters {
-		in.wg.Go(in.run)
+		in.writers.Go(in.run)
 	}
 	return in
 }
 
 func (in *inbox) put(ctx context.Context, l *letter) error {
 	select {
-	case in.queue <- l:
 	case <-in.quit:
 		return ats.Errorf(ats.Busy, "shutting down")
+	default:
+	}
+	select {
+	case in.queue <- l:
 	default:
 		return ats.Errorf(ats.Busy, "%d deliveries are waiting to be written", inboxQueue)
 	}
@@ -77,6 +109,13 @@ func (in *inbox) put(ctx context.Context, l *letter) error {
 		return err
 	case <-ctx.Done():
 		return ats.Errorf(ats.Busy, "waiting for the commit: %w", ctx.Err())
+	case <-in.stopped:
+	}
+	select {
+	case err := <-l.kept:
+		return err
+	default: // queued after the writers had left
+		return ats.Errorf(ats.Busy, "shutting down")
 	}
 }
 
@@ -112,40 +151,40 @@ func (in *inbox) collect(first *letter) []*letter {
 }
 
 func (in *inbox) close() {
-	in.once.Do(func() { close(in.quit) })
-	in.wg.Wait()
+	close(in.quit)
+	in.writers.Wait()
+	close(in.stopped)
 }
 
-// write commits letters together and answers each. If the group fails, each is
-// tried alone, so that one bad row cannot fail the others.
+// write commits letters together and answers each. If the database refuses the
+// group, each letter is tried alone, so that one bad row cannot fail the
+// others.
 func (in *inbox) write(letters []*letter) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	results, err := in.commit(ctx, letters)
+	slices.SortFunc(letters, (*letter).compare)
+	err := in.commit(ctx, letters)
 	if err == nil {
-		for i, l := range letters {
-			l.kept <- results[i]
-		}
 		return
 	}
 	for _, l := range letters {
-		if len(letters) > 1 {
-			results, err = in.commit(ctx, []*letter{l})
+		failed := err
+		if len(letters) > 1 && !outage(err) {
+			if failed = in.commit(ctx, []*letter{l}); failed == nil {
+				continue
+			}
 		}
-		switch {
-		case err != nil:
-			l.kept <- unavailable("keeping a delivery", err)
-		default:
-			l.kept <- results[0]
-		}
+		l.kept <- unavailable("keeping a delivery", failed)
 	}
 }
 
-func (in *inbox) commit(ctx context.Context, letters []*letter) ([]error, error) {
-	var results []error
+// commit keeps letters, which are sorted, in one transaction and answers each
+// when it is committed.
+func (in *inbox) commit(ctx context.Context, letters []*letter) error {
+	results := make([]error, len(letters))
 	err := in.s.update(ctx, func(ctx context.Context, t *tx) error {
-		results = make([]error, len(letters))
-		unique, first := fold(letters)
+		clear(results)
+		unique := slices.CompactFunc(slices.Clone(letters), func(a, b *letter) bool { return a.compare(b) == 0 })
 		kept, err := t.insertDeliveries(ctx, unique)
 		if err != nil {
 			return err
@@ -154,111 +193,84 @@ func (in *inbox) commit(ctx context.Context, letters []*letter) ([]error, error)
 			return err
 		}
 		for i, l := range letters {
-			if f := first[i]; f != l || !kept[f.id] {
-				results[i] = ats.Errorf(ats.Duplicate, "delivery was received before")
-				if err := t.countRepeat(ctx, l); err != nil {
-					return err
-				}
+			if kept[l.id] {
+				continue
+			}
+			results[i] = ats.Errorf(ats.Duplicate, "delivery was received before")
+			if err := t.countRepeat(ctx, l); err != nil {
+				return err
 			}
 		}
 		return nil
 	})
-	return results, err
-}
-
-// fold finds the letters of a group that are redeliveries of one another.
-func fold(letters []*letter) (unique, first []*letter) {
-	seen := map[[3]string]*letter{}
-	for _, l := range letters {
-		key := [3]string{l.Delivery.Company, l.Delivery.Connection, l.Delivery.Key}
-		if seen[key] == nil {
-			seen[key] = l
-			unique = append(unique, l)
-		}
-		first = append(first, seen[key])
+	if err != nil {
+		return err
 	}
-	return unique, first
+	for i, l := range letters {
+		l.kept <- results[i]
+	}
+	return nil
 }
 
-const deliveryColumns = `id, company, connection, vendor, door, dedupe_key, payload, size, disposition, reason, received_at, expires_at`
+const deliveryColumns = `id, company, connection, vendor, door, dedupe_key, size, disposition, reason, received_at, expires_at, payload`
 
 // insertDeliveries writes all rows in one statement on PostgreSQL, where a
 // round trip costs most, and one by one on SQLite, where it costs nothing. It
 // returns the ids that were new.
 func (t *tx) insertDeliveries(ctx context.Context, letters []*letter) (map[string]bool, error) {
 	kept := map[string]bool{}
-	step := 1
-	if t.pg {
-		step = len(letters)
-	}
-	for ; len(letters) > 0; letters = letters[step:] {
+	step := t.step(len(letters))
+	for group := range slices.Chunk(letters, step) {
 		var args []any
-		for _, l := range letters[:step] {
+		for _, l := range group {
 			d := l.Delivery
-			args = append(args, l.id, d.Company, d.Connection, l.Vendor, string(d.Door), d.Key, l.sealed, len(d.Payload.Body),
-				string(l.Disposition), l.Reason, micros(d.Payload.Received), micros(d.Payload.Received.Add(l.Keep)))
+			args = append(args, l.id, d.Company, d.Connection, l.Vendor, string(d.Door), l.key, len(d.Payload.Body),
+				string(l.Disposition), l.Reason, micros(d.Payload.Received), micros(d.Payload.Received.Add(l.Keep)), l.sealed)
 		}
-		rows, err := t.QueryContext(ctx, `INSERT INTO deliveries (`+deliveryColumns+`) VALUES `+places(step, 12)+` ON CONFLICT DO NOTHING RETURNING id`, args...)
+		rows, err := t.QueryContext(ctx, `INSERT INTO deliveries (`+deliveryColumns+`) VALUES `+places(len(group), 12)+` ON CONFLICT DO NOTHING RETURNING id`, args...)
 		if err != nil {
 			return nil, err
 		}
-		err = scan(rows, func() error {
-			var id string
-			if err := rows.Scan(&id); err != nil {
-				return err
-			}
+		ids, err := texts(rows)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range ids {
 			kept[id] = true
-			return nil
-		})
-		if err != nil {
-			return nil, err
 		}
 	}
 	return kept, nil
 }
 
 func (t *tx) insertDecodeJobs(ctx context.Context, letters []*letter, kept map[string]bool) error {
-	now := t.s.Now()
 	var jobs []record.Job
 	for _, l := range letters {
 		if !kept[l.id] || l.Disposition != record.New {
 			continue
 		}
-		kind := record.DecodeJob
-		if l.Delivery.Door == connectors.Mail {
-			kind = record.FeedbackJob
-		}
-		queue := record.LiveQueue
+		j := decodeJob(l.Delivery.Company, l.Delivery.Door, l.id)
+		j.Trace = l.Trace
 		if l.Delivery.Door == connectors.File {
-			queue = record.BulkQueue
+			j.Queue = record.BulkQueue
 		}
-		jobs = append(jobs, record.Job{Company: l.Delivery.Company, Kind: kind, Queue: queue, Subject: l.id, DueAt: now, Trace: l.Trace})
+		jobs = append(jobs, j)
 	}
 	return t.enqueue(ctx, jobs...)
 }
 
-func (t *tx) countRepeat(ctx context.Context, l *letter) error {
-	_, err := t.exec(ctx, `UPDATE deliveries SET repeats = repeats + 1 WHERE company = $1 AND connection = $2 AND dedupe_key = $3`,
-		l.Delivery.Company, l.Delivery.Connection, l.Delivery.Key)
-	return err
+// decodeJob is the job that reads a delivery.
+func decodeJob(company string, door connectors.Door, id string) record.Job {
+	j := record.Job{Company: company, Kind: record.DecodeJob, Queue: record.LiveQueue, Subject: id}
+	if door == connectors.Mail {
+		j.Kind = record.FeedbackJob
+	}
+	return j
 }
 
-// places writes n groups of k placeholders: ($1,$2),($3,$4).
-func places(n, k int) string {
-	var b strings.Builder
-	for i := range n * k {
-		switch {
-		case i == 0:
-			b.WriteString("(")
-		case i%k == 0:
-			b.WriteString("),(")
-		default:
-			b.WriteString(",")
-		}
-		b.WriteString("$" + strconv.Itoa(i+1))
-	}
-	b.WriteString(")")
-	return b.String()
+func (t *tx) countRepeat(ctx context.Context, l *letter) error {
+	_, err := t.exec(ctx, `UPDATE deliveries SET repeats = repeats + 1 WHERE company = $1 AND connection = $2 AND dedupe_key = $3`,
+		l.Delivery.Company, l.Delivery.Connection, l.key)
+	return err
 }
 
 // Delivery returns one delivery with its payload.
@@ -281,8 +293,8 @@ func (s *Store) Delivery(ctx context.Context, id string) (record.Delivery, conne
 	if err != nil {
 		return row, d, err
 	}
-	if err := unseal(aead, "delivery "+id, sealed, &d.Payload); err != nil {
-		return row, d, fmt.Errorf("delivery %s: %w", id, err)
+	if d.Payload, err = unsealPayload(aead, "delivery "+id, sealed); err != nil {
+		return row, d, err
 	}
 	return row, d, nil
 }

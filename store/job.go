@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/career-relay/connector/ats"
@@ -43,6 +45,12 @@ func (s *Store) Sweep(ctx context.Context, lost time.Duration) (record.Swept, er
 		if err := t.sweepMails(ctx, &swept); err != nil {
 			return err
 		}
+		_, err = t.exec(ctx, `
+			UPDATE mails SET state = 'failed', reason = 'its job is dead', updated_at = $1
+			WHERE state = 'held' AND id IN (SELECT subject FROM jobs WHERE kind = 'mail' AND state = 'running' AND lease_until <= $1 AND starts >= $2)`, micros(now), maxStarts)
+		if err != nil {
+			return err
+		}
 		n, err = t.exec(ctx, `
 			UPDATE jobs SET state = 'dead', error = $1, fault = '', lease_until = 0, updated_at = $2
 			WHERE state = 'running' AND lease_until <= $2 AND starts >= $3`,
@@ -51,7 +59,7 @@ func (s *Store) Sweep(ctx context.Context, lost time.Duration) (record.Swept, er
 			return err
 		}
 		swept.Killers = int(n)
-		n, err = t.exec(ctx, `UPDATE jobs SET state = 'waiting', due_at = $1, error = 'interrupted', updated_at = $1 WHERE state = 'running' AND lease_until <= $1`, micros(now))
+		n, err = t.exec(ctx, `UPDATE jobs SET state = 'waiting', due_at = $1, error = 'interrupted', lease_until = 0, updated_at = $1 WHERE state = 'running' AND lease_until <= $1`, micros(now))
 		if err != nil {
 			return err
 		}
@@ -63,6 +71,55 @@ func (s *Store) Sweep(ctx context.Context, lost time.Duration) (record.Swept, er
 		return swept, unavailable("sweeping", err)
 	}
 	return swept, nil
+}
+
+// unattended are the mails and referrals that wait without a job that would
+// see to them. There should be none; a dead or unclear job waits for a person.
+const unattended = `
+	SELECT m.id, m.company, 'mail', m.due_at FROM mails m WHERE m.state = 'held' AND m.stopped = 0
+		AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.subject = m.id AND j.state NOT IN ('done', 'cancelled'))
+	UNION ALL
+	SELECT r.id, r.company, 'referral', 0 FROM referrals r WHERE r.state = 'waiting'
+		AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.subject = r.id AND j.state NOT IN ('done', 'cancelled'))
+	ORDER BY 1 LIMIT 500`
+
+// Adopt gives a job to each mail and referral that waits without one.
+func (s *Store) Adopt(ctx context.Context) (int, error) {
+	// Looked up outside the transaction first: it takes a while and finds nothing.
+	orphans, err := s.orphans(ctx, s.read)
+	if err != nil || len(orphans) == 0 {
+		return 0, err
+	}
+	err = s.update(ctx, func(ctx context.Context, t *tx) error {
+		if orphans, err = s.orphans(ctx, t); err != nil {
+			return err
+		}
+		return t.enqueue(ctx, orphans...)
+	})
+	if err != nil {
+		return 0, unavailable("adopting orphans", err)
+	}
+	return len(orphans), nil
+}
+
+func (s *Store) orphans(ctx context.Context, q querier) ([]record.Job, error) {
+	rows, err := q.QueryContext(ctx, unattended)
+	if err != nil {
+		return nil, unavailable("looking for orphans", err)
+	}
+	var out []record.Job
+	err = scan(rows, func() error {
+		j := record.Job{Queue: record.LiveQueue}
+		var due int64
+		err := rows.Scan(&j.Subject, &j.Company, &j.Kind, &due)
+		j.DueAt = clockTime(due)
+		out = append(out, j)
+		return err
+	})
+	if err != nil {
+		return nil, unavailable("looking for orphans", err)
+	}
+	return out, nil
 }
 
 // Recall makes every dispatched job waiting again. It is for a Redis that is
@@ -98,16 +155,16 @@ func (s *Store) Lease(ctx context.Context, name string, tick int64, owner string
 	return n == 1, nil
 }
 
-// enqueue creates waiting jobs in the transaction that creates their work.
+// enqueue creates waiting jobs in the transaction that creates their work. It
+// fails when a subject has a job already that is not over.
 func (t *tx) enqueue(ctx context.Context, jobs ...record.Job) error {
-	now := t.s.Now()
-	step := 1
-	if t.pg {
-		step = len(jobs)
+	if len(jobs) == 0 {
+		return nil
 	}
-	for ; len(jobs) > 0; jobs = jobs[step:] {
+	now := t.s.Now()
+	for group := range slices.Chunk(jobs, t.step(len(jobs))) {
 		var args []any
-		for _, j := range jobs[:step] {
+		for _, j := range group {
 			if j.DueAt.IsZero() {
 				j.DueAt = now
 			}
@@ -115,7 +172,7 @@ func (t *tx) enqueue(ctx context.Context, jobs ...record.Job) error {
 			args = append(args, t.s.newID(), j.Company, j.Kind, j.Queue, j.Subject, string(record.JobWaiting), micros(j.DueAt),
 				j.ReplayOf, j.Batch, j.Trace, micros(now), micros(now))
 		}
-		_, err := t.exec(ctx, `INSERT INTO jobs (id, company, kind, queue, subject, state, due_at, replay_of, batch, trace, created_at, updated_at) VALUES `+places(step, 12), args...)
+		_, err := t.exec(ctx, `INSERT INTO jobs (id, company, kind, queue, subject, state, due_at, replay_of, batch, trace, created_at, updated_at) VALUES `+places(len(group), 12), args...)
 		if err != nil {
 			return err
 		}
@@ -123,31 +180,55 @@ func (t *tx) enqueue(ctx context.Context, jobs ...record.Job) error {
 	return nil
 }
 
-// Dispatch takes up to room due jobs of a queue, the same number from every
-// company that has any, the longest due first, and marks them dispatched.
-func (s *Store) Dispatch(ctx context.Context, queue string, room int) ([]record.Ticket, error) {
+// startedLately is how long a running job counts as being at work. One that
+// started before lost its worker or is so slow that others should not wait.
+const startedLately = 30 * time.Second
+
+// Load says of each company with waiting jobs or jobs under way in a queue how
+// many are due, counted up to limit, and how many are under way.
+func (s *Store) Load(ctx context.Context, queue string, limit int) ([]record.Load, error) {
+	loads := map[string]record.Load{}
+	now := s.Now()
+	// The recursion steps through the index from company to company, so that
+	// its cost does not grow with the number of waiting jobs.
+	err := s.tally(ctx, `
+		WITH RECURSIVE c (company) AS (
+			SELECT min(company) FROM jobs WHERE state = 'waiting' AND queue = $1
+			UNION ALL
+			SELECT (SELECT min(j.company) FROM jobs j WHERE j.state = 'waiting' AND j.queue = $1 AND j.company > c.company)
+			FROM c WHERE c.company IS NOT NULL)
+		SELECT company, '', (SELECT count(*) FROM (
+			SELECT 1 FROM jobs j WHERE j.state = 'waiting' AND j.queue = $1 AND j.company = c.company AND j.due_at <= $2 LIMIT $3) AS d)
+		FROM c WHERE company IS NOT NULL`, []any{queue, micros(now), limit}, func(company, _ string, n int) {
+		loads[company] = record.Load{Company: company, Due: n}
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = s.tally(ctx, `
+		SELECT company, '', count(*) FROM jobs
+		WHERE state IN ('dispatched', 'running') AND queue = $1 AND (state = 'dispatched' OR updated_at > $2) GROUP BY company`,
+		[]any{queue, micros(now.Add(-startedLately))}, func(company, _ string, n int) {
+			loads[company] = record.Load{Company: company, Due: loads[company].Due, Flying: n}
+		})
+	return slices.Collect(maps.Values(loads)), err
+}
+
+// Dispatch takes due jobs of a queue, of each company up to its share and the
+// longest due first, and marks them dispatched.
+func (s *Store) Dispatch(ctx context.Context, queue string, shares map[string]int) ([]record.Ticket, error) {
 	var tickets []record.Ticket
 	err := s.update(ctx, func(ctx context.Context, t *tx) error {
 		tickets = nil
-		companies, err := t.dueCompanies(ctx, queue)
-		if err != nil || len(companies) == 0 {
+		if err := t.lazily(ctx); err != nil {
 			return err
 		}
-		for room > len(tickets) && len(companies) > 0 {
-			share := max(1, (room-len(tickets))/len(companies))
-			var more []string
-			for _, company := range companies {
-				share = min(share, room-len(tickets))
-				taken, err := t.claimJobs(ctx, queue, company, share)
-				if err != nil {
-					return err
-				}
-				tickets = append(tickets, taken...)
-				if len(taken) == share && share > 0 {
-					more = append(more, company)
-				}
+		for company, n := range shares {
+			taken, err := t.claimJobs(ctx, queue, company, n)
+			if err != nil {
+				return err
 			}
-			companies = more
+			tickets = append(tickets, taken...)
 		}
 		return nil
 	})
@@ -157,33 +238,6 @@ func (s *Store) Dispatch(ctx context.Context, queue string, room int) ([]record.
 	return tickets, nil
 }
 
-// dueCompanies steps through the index from company to company, so that its
-// cost does not grow with the number of waiting jobs.
-func (t *tx) dueCompanies(ctx context.Context, queue string) ([]string, error) {
-	rows, err := t.QueryContext(ctx, `
-		WITH RECURSIVE c (company) AS (
-			SELECT min(company) FROM jobs WHERE state = 'waiting' AND queue = $1
-			UNION ALL
-			SELECT (SELECT min(j.company) FROM jobs j WHERE j.state = 'waiting' AND j.queue = $1 AND j.company > c.company)
-			FROM c WHERE c.company IS NOT NULL)
-		SELECT company FROM c
-		WHERE company IS NOT NULL AND EXISTS (SELECT 1 FROM jobs j WHERE j.state = 'waiting' AND j.queue = $1 AND j.company = c.company AND j.due_at <= $2)`,
-		queue, micros(t.s.Now()))
-	if err != nil {
-		return nil, err
-	}
-	var companies []string
-	err = scan(rows, func() error {
-		var c string
-		if err := rows.Scan(&c); err != nil {
-			return err
-		}
-		companies = append(companies, c)
-		return nil
-	})
-	return companies, err
-}
-
 func (t *tx) claimJobs(ctx context.Context, queue, company string, n int) ([]record.Ticket, error) {
 	lock := ""
 	if t.pg {
@@ -191,9 +245,10 @@ func (t *tx) claimJobs(ctx context.Context, queue, company string, n int) ([]rec
 	}
 	now := micros(t.s.Now())
 	rows, err := t.QueryContext(ctx, `
+		WITH picked AS MATERIALIZED (
+			SELECT id FROM jobs WHERE state = 'waiting' AND queue = $2 AND company = $3 AND due_at <= $1 ORDER BY due_at LIMIT $4`+lock+`)
 		UPDATE jobs SET state = 'dispatched', seq = seq + 1, dispatched_at = $1, updated_at = $1
-		WHERE id IN (SELECT id FROM jobs WHERE state = 'waiting' AND queue = $2 AND company = $3 AND due_at <= $1 ORDER BY due_at LIMIT $4`+lock+`)
-		RETURNING id, seq`, now, queue, company, n)
+		WHERE id IN (SELECT id FROM picked) RETURNING id, seq`, now, queue, company, n)
 	if err != nil {
 		return nil, err
 	}
@@ -207,16 +262,6 @@ func (t *tx) claimJobs(ctx context.Context, queue, company string, n int) ([]rec
 		return nil
 	})
 	return out, err
-}
-
-// Flying counts the dispatched jobs of a queue: what may be in Redis now.
-func (s *Store) Flying(ctx context.Context, queue string) (int, error) {
-	var n int
-	err := s.read.QueryRowContext(ctx, `SELECT count(*) FROM jobs WHERE state = 'dispatched' AND queue = $1`, queue).Scan(&n)
-	if err != nil {
-		return 0, unavailable("counting dispatched jobs", err)
-	}
-	return n, nil
 }
 
 // NextDue returns when the next waiting job is due; zero when none waits.
@@ -234,14 +279,11 @@ func (s *Store) NextDue(ctx context.Context) (time.Time, error) {
 func (s *Store) StartJob(ctx context.Context, id string, seq int64, lease time.Duration) (record.Job, error) {
 	var j record.Job
 	err := s.update(ctx, func(ctx context.Context, t *tx) error {
-		if t.pg {
-			// A fence that is lost in a crash is set again; it need not wait for the disk.
-			if _, err := t.exec(ctx, `SET LOCAL synchronous_commit = off`); err != nil {
-				return err
-			}
+		err := t.lazily(ctx) // a fence that is lost in a crash is set again
+		if err != nil {
+			return err
 		}
 		now := s.Now()
-		var err error
 		j, err = scanJob(t.QueryRowContext(ctx, `
 			UPDATE jobs SET state = 'running', starts = starts + 1, lease_until = $1, updated_at = $2
 			WHERE id = $3 AND seq = $4 AND state = 'dispatched' RETURNING `+jobColumns,
@@ -257,9 +299,19 @@ func (s *Store) StartJob(ctx context.Context, id string, seq int64, lease time.D
 	return j, nil
 }
 
-// FinishJob records the outcome of a run.
+// FinishJob records the outcome of a run. A run that ends so while its mail is
+// being sent did not settle it: the mail is unclear and must not be sent again
+// by itself.
 func (s *Store) FinishJob(ctx context.Context, j record.Job, o record.Outcome) error {
-	err := s.update(ctx, func(ctx context.Context, t *tx) error { return t.finishJob(ctx, j, o) })
+	err := s.update(ctx, func(ctx context.Context, t *tx) error {
+		if j.Kind == record.MailJob {
+			given, err := t.abandonMail(ctx, j, o)
+			if err != nil || given {
+				return err
+			}
+		}
+		return t.finishJob(ctx, j, o)
+	})
 	if err != nil && ats.FaultOf(err) == "" {
 		return unavailable("finishing a job", err)
 	}
@@ -270,20 +322,23 @@ func (s *Store) FinishJob(ctx context.Context, j record.Job, o record.Outcome) e
 // the lease was lost meanwhile the whole transaction must fail: somebody else
 // has the job.
 func (t *tx) finishJob(ctx context.Context, j record.Job, o record.Outcome) error {
+	n, err := t.endJob(ctx, j, o, `state = 'running'`)
+	if err == nil && n == 0 {
+		return ats.Errorf(ats.Duplicate, "job %s lost its lease", j.ID)
+	}
+	return err
+}
+
+// endJob ends a run of a job that is in one of the states that from names.
+func (t *tx) endJob(ctx context.Context, j record.Job, o record.Outcome, from string) (int64, error) {
 	now := t.s.Now()
 	if o.DueAt.IsZero() {
 		o.DueAt = j.DueAt
 	}
 	n, err := t.exec(ctx, `
 		UPDATE jobs SET state = $1, due_at = $2, error = $3, fault = $4, attempts = attempts + $5, starts = 0, lease_until = 0, updated_at = $6
-		WHERE id = $7 AND seq = $8 AND state = 'running'`,
+		WHERE id = $7 AND seq = $8 AND `+from,
 		string(o.State), micros(o.DueAt), o.Error, string(o.Fault), flag(o.Consumed), micros(now), j.ID, j.Seq)
-	if err != nil {
-		return err
-	}
-	if n == 0 {
-		return ats.Errorf(ats.Duplicate, "job %s lost its lease", j.ID)
-	}
-	t.dirty = t.dirty || o.State == record.JobWaiting && !o.DueAt.After(now)
-	return nil
+	t.dirty = t.dirty || err == nil && o.State == record.JobWaiting && !o.DueAt.After(now)
+	return n, err
 }

@@ -21,18 +21,19 @@ func (t *tx) insertLinks(ctx context.Context, links []record.Link, company, appl
 	return nil
 }
 
-// FindLink returns the link of a token. An unknown token and one that has
-// ended look the same: ats.NotFound.
+// FindLink returns the link of a token, if it is of this kind; an empty kind
+// takes every link. An unknown token and one that has ended look the same:
+// ats.NotFound.
 func (s *Store) FindLink(ctx context.Context, kind, token string) (record.Link, error) {
-	l := record.Link{Token: token, Kind: kind}
+	l := record.Link{Token: token}
 	var expires, revoked int64
-	err := s.read.QueryRowContext(ctx, `SELECT company, application, person_id, registration, locale, expires_at, revoked_at FROM links WHERE hash = $1 AND kind = $2`,
-		consent.HashToken(token), kind).Scan(&l.Company, &l.Application, &l.Person, &l.Registration, &l.Locale, &expires, &revoked)
+	err := s.read.QueryRowContext(ctx, `SELECT kind, company, application, person_id, registration, locale, expires_at, revoked_at FROM links WHERE hash = $1`,
+		consent.HashToken(token)).Scan(&l.Kind, &l.Company, &l.Application, &l.Person, &l.Registration, &l.Locale, &expires, &revoked)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return l, unavailable("reading a link", err)
 	}
 	l.Expires = clockTime(expires)
-	if err != nil || revoked != 0 || !s.Now().Before(l.Expires) {
+	if err != nil || kind != "" && kind != l.Kind || revoked != 0 || !s.Now().Before(l.Expires) {
 		return record.Link{}, ats.Errorf(ats.NotFound, "this link has ended")
 	}
 	return l, nil

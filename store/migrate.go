@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+
+	"github.com/career-relay/connector/ats"
 )
 
 //go:embed migrations/*.sql
@@ -32,7 +34,7 @@ func (s *Store) Pending(ctx context.Context) ([]string, error) {
 		delete(applied, name)
 	}
 	for name := range applied {
-		return nil, fmt.Errorf("the database has migration %s, which this version does not know; use the newer program", name)
+		return nil, ats.Errorf(ats.Conflict, "the database has migration %s, which this version does not know; use the newer program", name)
 	}
 	return pending, nil
 }
@@ -111,11 +113,11 @@ func (s *Store) apply(ctx context.Context, t *tx, file string) error {
 	return nil
 }
 
-// statements splits a migration and gives it the dialect's word for bytes.
+// statements splits a migration and gives it the dialect's words.
 func statements(text string, pg bool) []string {
-	word := "BLOB"
+	words := strings.NewReplacer(" BYTES", " BLOB")
 	if pg {
-		word = "BYTEA"
+		words = strings.NewReplacer(" BYTES", " BYTEA", " TEXT", ` TEXT COLLATE "C"`)
 	}
 	var out []string
 	for _, s := range strings.Split(text, ";\n") {
@@ -123,7 +125,7 @@ func statements(text string, pg bool) []string {
 		kept := lines[:0]
 		for _, l := range lines {
 			if !strings.HasPrefix(l, "--") {
-				kept = append(kept, strings.ReplaceAll(l, " BYTES", " "+word))
+				kept = append(kept, words.Replace(l))
 			}
 		}
 		if s := strings.TrimSpace(strings.Join(kept, "\n")); s != "" {

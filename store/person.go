@@ -1,18 +1,107 @@
 package store
 
 import (
+	"bytes"
 	"context"
+	"crypto/cipher"
 	"database/sql"
 	"errors"
-	"time"
+	"strings"
 
 	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/record"
 )
 
+// A person is a row of people with the cipher of its data key.
+type person struct {
+	id   string
+	aead cipher.AEAD
+}
+
+// openPerson finds or makes the person of a candidate: by the address, or as
+// long as there is none by what the ATS calls the candidate.
+func (t *tx) openPerson(ctx context.Context, d record.Delivery, e ats.Event) (person, error) {
+	ref := t.s.addressRef(d.Company, e.Candidate.Email)
+	if ref == nil {
+		id := e.Candidate.ID
+		if id == "" {
+			id = "application " + e.Application
+		}
+		ref = t.s.hash("candidate", d.Company, d.Connection+"/"+id)
+	}
+	name := e.Candidate.Name
+	if name == "" {
+		name = strings.TrimSpace(e.Candidate.FamilyName + " " + e.Candidate.GivenName)
+	}
+	index := t.s.nameIndex(d.Company, name)
+	for range 3 {
+		p, err := t.findPerson(ctx, d.Company, ref, index)
+		if !errors.Is(err, sql.ErrNoRows) {
+			return p, err
+		}
+		id := t.s.newID()
+		_, err = t.exec(ctx, `INSERT INTO people (id, company, person_ref, name_index, wrapped_key, created_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (company, person_ref) DO NOTHING`,
+			id, d.Company, ref, index, t.s.keys.wrap(randomKey(), "person "+id), micros(t.s.Now()))
+		if err != nil {
+			return person{}, err
+		}
+	}
+	return person{}, ats.Errorf(ats.Busy, "a person was erased at this moment")
+}
+
+// findPerson reads a person, guarded against being erased at the same time.
+func (t *tx) findPerson(ctx context.Context, company string, ref, index []byte) (person, error) {
+	var p person
+	var wrapped, known []byte
+	err := t.QueryRowContext(ctx, `SELECT id, wrapped_key, name_index FROM people WHERE company = $1 AND person_ref = $2`+t.forShare(), company, ref).Scan(&p.id, &wrapped, &known)
+	if err != nil {
+		return p, err
+	}
+	if index != nil && !bytes.Equal(index, known) {
+		if _, err := t.exec(ctx, `UPDATE people SET name_index = $1 WHERE id = $2`, index, p.id); err != nil {
+			return p, err
+		}
+	}
+	p.aead, err = t.s.personKey(p.id, wrapped)
+	return p, err
+}
+
+// readPerson returns a person by id, guarded against being erased at the same
+// time; one that was erased is an ats.NotFound error.
+func (t *tx) readPerson(ctx context.Context, id string) (person, error) {
+	aead, err := t.s.readPersonKey(ctx, t, id, t.forShare())
+	return person{id: id, aead: aead}, err
+}
+
+// forget destroys the data key of a person of whom nothing is kept any more.
+func (t *tx) forget(ctx context.Context, id string) error {
+	if _, err := t.exec(ctx, `SELECT 1 FROM people WHERE id = $1`+t.forUpdate(), id); err != nil {
+		return err
+	}
+	var kept int
+	err := t.QueryRowContext(ctx, `
+		SELECT (SELECT count(*) FROM applications WHERE person_id = $1 AND sealed IS NOT NULL) +
+			(SELECT count(*) FROM mails WHERE person_id = $1 AND sealed IS NOT NULL) +
+			(SELECT count(*) FROM registrations WHERE person_id = $1 AND sealed IS NOT NULL)`, id).Scan(&kept)
+	if err != nil || kept > 0 {
+		return err
+	}
+	return t.destroyKey(ctx, id)
+}
+
+func (t *tx) destroyKey(ctx context.Context, person string) error {
+	_, err := t.exec(ctx, `UPDATE people SET wrapped_key = NULL, person_ref = NULL, name_index = NULL, erased_at = $1 WHERE id = $2 AND erased_at = 0`, micros(t.s.Now()), person)
+	return err
+}
+
 // FindPeople returns the ids of a company's people with this address or name.
+// The address may also be one that was written to.
 func (s *Store) FindPeople(ctx context.Context, company, query string) ([]string, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT id FROM people WHERE company = $1 AND (person_ref = $2 OR name_index = $3) ORDER BY id LIMIT 200`,
+	rows, err := s.read.QueryContext(ctx, `
+		SELECT id FROM people WHERE company = $1 AND person_ref = $2
+		UNION SELECT id FROM people WHERE company = $1 AND name_index = $3
+		UNION SELECT p.id FROM mails m JOIN people p ON p.id = m.person_id WHERE m.address_ref = $2 AND m.company = $1 AND p.erased_at = 0
+		ORDER BY 1 LIMIT 200`,
 		company, s.addressRef(company, ats.Email(query)), s.nameIndex(company, query))
 	if err != nil {
 		return nil, unavailable("finding people", err)
@@ -24,80 +113,6 @@ func (s *Store) FindPeople(ctx context.Context, company, query string) ([]string
 	return ids, nil
 }
 
-// ExportPerson collects everything that is kept about a person.
-func (s *Store) ExportPerson(ctx context.Context, actor record.Actor, id, reason string) (record.Dossier, error) {
-	d := record.Dossier{ID: id}
-	err := s.read.QueryRowContext(ctx, `SELECT company FROM people WHERE id = $1`, id).Scan(&d.Company)
-	if errors.Is(err, sql.ErrNoRows) {
-		return d, ats.Errorf(ats.NotFound, "no person %s", id)
-	}
-	if err != nil {
-		return d, unavailable("exporting a person", err)
-	}
-	if err := s.Audit(ctx, actor, record.Audit{Verb: "export", Noun: "person", Subject: id, Company: d.Company, Reason: reason}); err != nil {
-		return d, err
-	}
-	for _, collect := range []func(context.Context, *record.Dossier) error{s.exportApplications, s.exportMails, s.exportRegistrations} {
-		if err := collect(ctx, &d); err != nil {
-			return d, err
-		}
-	}
-	return d, nil
-}
-
-func (s *Store) idsOf(ctx context.Context, table, person string) ([]string, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT id FROM `+table+` WHERE person_id = $1 ORDER BY id`, person)
-	if err != nil {
-		return nil, unavailable("exporting a person", err)
-	}
-	return texts(rows)
-}
-
-func (s *Store) exportApplications(ctx context.Context, d *record.Dossier) error {
-	ids, err := s.idsOf(ctx, "applications", d.ID)
-	for _, id := range ids {
-		a, err := s.Application(ctx, id, true)
-		if err != nil && ats.FaultOf(err) != ats.NotFound {
-			return err
-		}
-		d.Applications = append(d.Applications, a)
-	}
-	return err
-}
-
-func (s *Store) exportMails(ctx context.Context, d *record.Dossier) error {
-	ids, err := s.idsOf(ctx, "mails", d.ID)
-	for _, id := range ids {
-		m, msg, err := s.Letter(ctx, id)
-		switch {
-		case err == nil:
-			d.Mails = append(d.Mails, record.DossierMail{Mail: m, Message: &msg})
-		case ats.FaultOf(err) == ats.NotFound:
-			d.Mails = append(d.Mails, record.DossierMail{Mail: m})
-		default:
-			return err
-		}
-	}
-	return err
-}
-
-func (s *Store) exportRegistrations(ctx context.Context, d *record.Dossier) error {
-	ids, err := s.idsOf(ctx, "registrations", d.ID)
-	for _, id := range ids {
-		m, err := s.Membership(ctx, id)
-		if ats.FaultOf(err) == ats.NotFound {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		d.Registrations = append(d.Registrations, m.Profile)
-		d.Consents = append(d.Consents, m.Consents...)
-		d.Referrals = append(d.Referrals, m.Referrals...)
-	}
-	return err
-}
-
 // ErasePerson destroys the person's data key, and with it everything personal
 // in every table; waiting mails are cancelled, links revoked, consents
 // withdrawn and raw deliveries deleted. Counts and the ledger stay. The
@@ -106,38 +121,14 @@ func (s *Store) exportRegistrations(ctx context.Context, d *record.Dossier) erro
 func (s *Store) ErasePerson(ctx context.Context, actor record.Actor, id, reason string) error {
 	err := s.update(ctx, func(ctx context.Context, t *tx) error {
 		var company string
-		err := t.QueryRowContext(ctx, `SELECT company FROM people WHERE id = $1 AND erased_at = 0`, id).Scan(&company)
+		err := t.QueryRowContext(ctx, `SELECT company FROM people WHERE id = $1 AND erased_at = 0`+t.forUpdate(), id).Scan(&company)
 		if errors.Is(err, sql.ErrNoRows) {
 			return t.missing(ctx, "people", "person", id, "was erased before")
 		}
 		if err != nil {
 			return err
 		}
-		now := micros(s.Now())
-		for _, statement := range []string{
-			`UPDATE jobs SET state = 'cancelled', error = 'erased', updated_at = $2 WHERE state IN ('waiting', 'dispatched', 'dead') AND subject IN (SELECT id FROM mails WHERE person_id = $1 AND state = 'held' UNION SELECT id FROM referrals WHERE person_id = $1)`,
-			`UPDATE mails SET state = 'cancelled', stopped = 0, reason = 'erased', updated_at = $2 WHERE person_id = $1 AND state = 'held'`,
-			`UPDATE mails SET sealed = NULL, updated_at = $2 WHERE person_id = $1`,
-			`UPDATE links SET revoked_at = $2 WHERE person_id = $1 AND revoked_at = 0`,
-			`UPDATE consents SET withdrawn_at = $2 WHERE person_id = $1 AND withdrawn_at = 0`,
-			`UPDATE referrals SET state = 'cancelled', reason = 'erased', updated_at = $2 WHERE person_id = $1 AND state IN ('waiting', 'failed')`,
-			`UPDATE referrals SET state = 'withdrawn', reason = 'erased', updated_at = $2 WHERE person_id = $1 AND state = 'handed_over'`,
-			`UPDATE registrations SET state = 'erased', sealed = NULL, confirmed_at = CASE WHEN confirmed_at > $2 THEN $2 ELSE confirmed_at END WHERE person_id = $1`,
-			`UPDATE applications SET state = 'erased', sealed = NULL, evidence = '', updated_at = $2 WHERE person_id = $1`,
-		} {
-			if _, err := t.exec(ctx, statement, id, now); err != nil {
-				return err
-			}
-		}
-		for _, statement := range []string{
-			`DELETE FROM deliveries WHERE id IN (SELECT e.delivery FROM events e JOIN applications a ON a.id = e.application WHERE a.person_id = $1)`,
-			`UPDATE events SET evidence = '', status = '', reason = '' WHERE application IN (SELECT id FROM applications WHERE person_id = $1)`,
-		} {
-			if _, err := t.exec(ctx, statement, id); err != nil {
-				return err
-			}
-		}
-		if err := t.destroyKey(ctx, id); err != nil {
+		if err := t.erase(ctx, id); err != nil {
 			return err
 		}
 		return t.audit(ctx, actor, record.Audit{Verb: "erase", Noun: "person", Subject: id, Company: company, Reason: reason})
@@ -148,46 +139,32 @@ func (s *Store) ErasePerson(ctx context.Context, actor record.Actor, id, reason 
 	return err
 }
 
-// Purge deletes what is older than it may be: raw deliveries past their day,
-// registrations that were never confirmed, the content of old mails and the
-// personal part of old applications. It works in portions of a thousand rows
-// and reports whether more is left.
-func (s *Store) Purge(ctx context.Context, company string, r record.Retention) (deleted int, more bool, err error) {
-	const portion = 1000
-	now := s.Now()
-	steps := []struct {
-		statement string
-		before    time.Time
-	}{
-		{`DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE company = $1 AND expires_at <= $2 AND disposition <> 'new' LIMIT $3)`, now},
-		{`UPDATE registrations SET state = 'expired', sealed = NULL WHERE id IN (SELECT id FROM registrations WHERE company = $1 AND state = 'pending' AND expires_at <= $2 LIMIT $3)`, now},
+func (t *tx) erase(ctx context.Context, id string) error {
+	now := micros(t.s.Now())
+	if _, err := t.takeBack(ctx, "erased", `state = 'cancelled', stopped = 0, reason = 'erased', updated_at = $1`, `person_id = $2`, now, id); err != nil {
+		return err
 	}
-	if r.Mails > 0 {
-		steps = append(steps, struct {
-			statement string
-			before    time.Time
-		}{`UPDATE mails SET sealed = NULL WHERE id IN (SELECT id FROM mails WHERE company = $1 AND created_at <= $2 AND state NOT IN ('held', 'sending') AND sealed IS NOT NULL LIMIT $3)`, now.Add(-r.Mails)})
-	}
-	if r.Candidates > 0 {
-		steps = append(steps, struct {
-			statement string
-			before    time.Time
-		}{`UPDATE applications SET sealed = NULL WHERE id IN (SELECT id FROM applications WHERE company = $1 AND updated_at <= $2 AND sealed IS NOT NULL LIMIT $3)`, now.Add(-r.Candidates)})
-	}
-	err = s.update(ctx, func(ctx context.Context, t *tx) error {
-		deleted, more = 0, false
-		for _, step := range steps {
-			n, err := t.exec(ctx, step.statement, company, micros(step.before), portion)
-			if err != nil {
-				return err
-			}
-			deleted += int(n)
-			more = more || n == portion
+	for _, statement := range []string{
+		`UPDATE mails SET sealed = NULL, updated_at = $2 WHERE person_id = $1`,
+		`UPDATE links SET revoked_at = $2 WHERE person_id = $1 AND revoked_at = 0`,
+		`UPDATE consents SET withdrawn_at = $2 WHERE person_id = $1 AND withdrawn_at = 0`,
+		`UPDATE applications SET state = 'erased', sealed = NULL, evidence = '', updated_at = $2 WHERE person_id = $1`,
+	} {
+		if _, err := t.exec(ctx, statement, id, now); err != nil {
+			return err
 		}
-		return nil
-	})
-	if err != nil {
-		err = unavailable("purging", err)
 	}
-	return deleted, more, err
+	for _, statement := range []string{
+		`UPDATE registrations SET state = 'erased', sealed = NULL WHERE person_id = $1`,
+		`DELETE FROM deliveries WHERE id IN (SELECT e.delivery FROM events e JOIN applications a ON a.id = e.application WHERE a.person_id = $1)`,
+		`UPDATE events SET evidence = '', status = '', reason = '' WHERE application IN (SELECT id FROM applications WHERE person_id = $1)`,
+	} {
+		if _, err := t.exec(ctx, statement, id); err != nil {
+			return err
+		}
+	}
+	if err := t.stopReferrals(ctx, "erased", `person_id = $2`, id); err != nil {
+		return err
+	}
+	return t.destroyKey(ctx, id)
 }

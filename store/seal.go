@@ -10,6 +10,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"database/sql"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/career-relay/connector/ats"
+	"github.com/career-relay/connector/connectors"
 )
 
 // A keyring holds the master keys and the company keys that were unwrapped.
@@ -173,11 +175,7 @@ func (s *Store) companyKey(ctx context.Context, company string) (cipher.AEAD, er
 	if ok {
 		return aead, nil
 	}
-	err := s.update(ctx, func(ctx context.Context, t *tx) error {
-		_, err := t.exec(ctx, `INSERT INTO companies (id, wrapped_key, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
-			company, s.keys.wrap(randomKey(), "company "+company), micros(s.Now()))
-		return err
-	})
+	err := s.update(ctx, func(ctx context.Context, t *tx) error { return t.makeCompany(ctx, company) })
 	if err != nil {
 		return nil, unavailable("making a company's key", err)
 	}
@@ -198,6 +196,26 @@ func (s *Store) companyKey(ctx context.Context, company string) (cipher.AEAD, er
 	return aead, nil
 }
 
+// makeCompany makes the row of a company, with its key, unless there is one.
+func (t *tx) makeCompany(ctx context.Context, company string) error {
+	_, err := t.exec(ctx, `INSERT INTO companies (id, wrapped_key, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
+		company, t.s.keys.wrap(randomKey(), "company "+company), micros(t.s.Now()))
+	return err
+}
+
+// lockCompany makes the transactions that count something of a company queue
+// up.
+func (t *tx) lockCompany(ctx context.Context, company string) error {
+	if !t.pg {
+		return nil // it has one writer anyway
+	}
+	if err := t.makeCompany(ctx, company); err != nil {
+		return err
+	}
+	_, err := t.exec(ctx, `SELECT 1 FROM companies WHERE id = $1 FOR UPDATE`, company)
+	return err
+}
+
 // personKey returns the cipher of a person whose wrapped key was read.
 func (s *Store) personKey(id string, wrapped []byte) (cipher.AEAD, error) {
 	if len(wrapped) == 0 {
@@ -210,9 +228,9 @@ func (s *Store) personKey(id string, wrapped []byte) (cipher.AEAD, error) {
 	return newAEAD(key)
 }
 
-func (s *Store) readPersonKey(ctx context.Context, q querier, id string) (cipher.AEAD, error) {
+func (s *Store) readPersonKey(ctx context.Context, q querier, id, lock string) (cipher.AEAD, error) {
 	var wrapped []byte
-	err := q.QueryRowContext(ctx, `SELECT wrapped_key FROM people WHERE id = $1`, id).Scan(&wrapped)
+	err := q.QueryRowContext(ctx, `SELECT wrapped_key FROM people WHERE id = $1`+lock, id).Scan(&wrapped)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, ats.Errorf(ats.NotFound, "no person %s", id)
 	}
@@ -233,15 +251,58 @@ func seal(aead cipher.AEAD, context string, v any) ([]byte, error) {
 
 // unseal decrypts what seal made.
 func unseal(aead cipher.AEAD, context string, sealed []byte, v any) error {
+	plain, err := open(aead, context, sealed)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(plain, v); err != nil {
+		return fmt.Errorf("unpacking %s: %w", context, err)
+	}
+	return nil
+}
+
+func open(aead cipher.AEAD, context string, sealed []byte) ([]byte, error) {
 	packed, err := aead.Open(nil, nil, sealed, []byte(context))
 	if err != nil {
-		return fmt.Errorf("decrypting %s: %w", context, err)
+		return nil, fmt.Errorf("decrypting %s: %w", context, err)
 	}
 	plain, err := s2.Decode(nil, packed)
 	if err != nil {
-		return fmt.Errorf("unpacking %s: %w", context, err)
+		return nil, fmt.Errorf("unpacking %s: %w", context, err)
 	}
-	return json.Unmarshal(plain, v)
+	return plain, nil
+}
+
+// sealPayload encrypts what came through a door. The body stands as it came
+// behind the rest: as JSON it would grow by a third and pack badly.
+func sealPayload(aead cipher.AEAD, context string, p connectors.Payload) ([]byte, error) {
+	body := p.Body
+	p.Body = nil
+	rest, err := json.Marshal(p)
+	if err != nil {
+		return nil, fmt.Errorf("encoding %s: %w", context, err)
+	}
+	plain := binary.AppendUvarint(make([]byte, 0, binary.MaxVarintLen64+len(rest)+len(body)), uint64(len(rest)))
+	plain = append(append(plain, rest...), body...)
+	return aead.Seal(nil, nil, s2.Encode(nil, plain), []byte(context)), nil
+}
+
+// unsealPayload decrypts what sealPayload made.
+func unsealPayload(aead cipher.AEAD, context string, sealed []byte) (connectors.Payload, error) {
+	var p connectors.Payload
+	plain, err := open(aead, context, sealed)
+	if err != nil {
+		return p, err
+	}
+	length, n := binary.Uvarint(plain)
+	if n <= 0 || uint64(len(plain)-n) < length {
+		return p, fmt.Errorf("unpacking %s: cut short", context)
+	}
+	if err := json.Unmarshal(plain[n:n+int(length)], &p); err != nil { //nolint:gosec // at most the length of plain
+		return p, fmt.Errorf("unpacking %s: %w", context, err)
+	}
+	p.Body = plain[n+int(length):] //nolint:gosec // at most the length of plain
+	return p, nil
 }
 
 // Rewrap wraps every data key by the first master key and returns how many it
@@ -301,15 +362,4 @@ func (s *Store) rewrapPage(ctx context.Context, table, context_, after string) (
 		return nil
 	})
 	return changed, last, err
-}
-
-// scan calls each for every row and closes rows.
-func scan(rows *sql.Rows, each func() error) error {
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		if err := each(); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
 }

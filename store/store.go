@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -42,7 +43,8 @@ type Store struct {
 	log   *slog.Logger
 	clock func() time.Time
 	skew  atomic.Int64 // nanoseconds that SQL's clock is ahead of ours
-	read  *sql.DB
+	read  querier      // sees committed rows only
+	reads *sql.DB      // behind read
 	write writer
 	pg    bool
 	keys  *keyring
@@ -50,6 +52,11 @@ type Store struct {
 	ids   *ulid.MonotonicEntropy
 	inbox *inbox
 	nudge chan struct{}
+
+	closing sync.Once
+	closed  error
+
+	argonMu sync.Mutex
 
 	busyMu sync.Mutex
 	busy   map[string]busyDay
@@ -112,7 +119,7 @@ func (s *Store) connectPostgres(ctx context.Context, address string) error {
 	if err := db.PingContext(ctx); err != nil {
 		return errors.Join(unavailable("connecting to PostgreSQL", err), db.Close())
 	}
-	s.read = db
+	s.reads, s.read = db, plain{db}
 	s.write = &pool{db: db}
 	return nil
 }
@@ -121,6 +128,9 @@ func (s *Store) connectPostgres(ctx context.Context, address string) error {
 // write-ahead log lets them work side by side; synchronous FULL makes a commit
 // survive a loss of power.
 func (s *Store) connectSQLite(ctx context.Context, path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return ats.Errorf(ats.Invalid, "the data folder cannot be made: %w", err)
+	}
 	const pragmas = "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=cache_size(-16000)"
 	name := "file:" + (&url.URL{Path: path}).EscapedPath() + pragmas
 	writing, err := sql.Open("sqlite", name)
@@ -132,28 +142,33 @@ func (s *Store) connectSQLite(ctx context.Context, path string) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("opening %s: %w", path, err), writing.Close())
 	}
-	s.read, err = sql.Open("sqlite", name+"&_pragma=query_only(1)")
+	s.reads, err = sql.Open("sqlite", name+"&_pragma=query_only(1)")
 	if err != nil {
 		return errors.Join(fmt.Errorf("opening %s: %w", path, err), conn.Close(), writing.Close())
 	}
-	s.read.SetMaxOpenConns(4)
+	s.reads.SetMaxOpenConns(4)
+	s.read = plain{s.reads}
 	s.write = newGroup(writing, conn)
 	return nil
 }
 
-// Close waits for what is being written and closes the database.
+// Close waits for what is being written and closes the database. Closing again
+// does nothing.
 func (s *Store) Close() error {
-	if s.inbox != nil {
-		s.inbox.close()
-	}
-	var errs []error
-	if s.write != nil {
-		errs = append(errs, s.write.close())
-	}
-	if s.read != nil && !s.pg {
-		errs = append(errs, s.read.Close())
-	}
-	return errors.Join(errs...)
+	s.closing.Do(func() {
+		if s.inbox != nil {
+			s.inbox.close()
+		}
+		var errs []error
+		if s.write != nil {
+			errs = append(errs, s.write.close())
+		}
+		if s.reads != nil && !s.pg {
+			errs = append(errs, s.reads.Close())
+		}
+		s.closed = errors.Join(errs...)
+	})
+	return s.closed
 }
 
 // Ping reports whether the database answers and its migrations are current.

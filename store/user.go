@@ -39,14 +39,17 @@ func (s *Store) AddUser(ctx context.Context, actor record.Actor, name, password 
 	if !role.Includes(record.Viewer) {
 		return record.User{}, ats.Errorf(ats.Invalid, "role: %q is not one of viewer, operator, admin", role)
 	}
-	u := record.User{ID: s.newID(), Name: name, Role: role, CreatedAt: s.Now()}
-	hash := hashPassword(password)
+	u := record.User{Name: name, Role: role}
+	hash := s.hashPassword(password)
 	err := s.update(ctx, func(ctx context.Context, t *tx) error {
+		var created int64
 		err := t.QueryRowContext(ctx, `INSERT INTO users (id, name, password, role, created_at) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT (name) DO UPDATE SET password = excluded.password, role = excluded.role, disabled_at = 0 RETURNING id`, u.ID, name, hash, string(role), micros(u.CreatedAt)).Scan(&u.ID)
+			ON CONFLICT (name) DO UPDATE SET password = excluded.password, role = excluded.role, disabled_at = 0 RETURNING id, created_at`,
+			s.newID(), name, hash, string(role), micros(s.Now())).Scan(&u.ID, &created)
 		if err != nil {
 			return err
 		}
+		u.CreatedAt = clockTime(created)
 		if _, err := t.exec(ctx, `DELETE FROM sessions WHERE user_id = $1`, u.ID); err != nil {
 			return err
 		}
@@ -76,14 +79,22 @@ func (s *Store) Users(ctx context.Context) ([]record.User, error) {
 	return out, err
 }
 
-func hashPassword(password string) string {
+func (s *Store) hashPassword(password string) string {
 	salt := make([]byte, 16)
 	_, _ = rand.Read(salt) // never fails
-	key := argon2.IDKey([]byte(password), salt, argonPasses, argonMemory, argonLanes, 32)
+	key := s.stretch(password, salt)
 	return base64.RawStdEncoding.EncodeToString(salt) + "$" + base64.RawStdEncoding.EncodeToString(key)
 }
 
-func checkPassword(stored, password string) bool {
+// stretch makes a key of a password, one at a time: it takes so much memory that
+// many at once would be a way to stop the program.
+func (s *Store) stretch(password string, salt []byte) []byte {
+	s.argonMu.Lock()
+	defer s.argonMu.Unlock()
+	return argon2.IDKey([]byte(password), salt, argonPasses, argonMemory, argonLanes, 32)
+}
+
+func (s *Store) checkPassword(stored, password string) bool {
 	salt64, key64, _ := strings.Cut(stored, "$")
 	salt, err := base64.RawStdEncoding.DecodeString(salt64)
 	if err != nil {
@@ -93,13 +104,12 @@ func checkPassword(stored, password string) bool {
 	if err != nil {
 		return false
 	}
-	got := argon2.IDKey([]byte(password), salt, argonPasses, argonMemory, argonLanes, 32)
-	return subtle.ConstantTimeCompare(got, want) == 1
+	return subtle.ConstantTimeCompare(s.stretch(password, salt), want) == 1
 }
 
 // noUser is compared against when there is no such user, so that the answer
-// takes as long as for one that exists.
-var noUser = hashPassword("nobody has this password")
+// takes as long as for one that exists. No password has this hash.
+const noUser = "AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
 // Login opens a session. A wrong name and a wrong password look the same.
 func (s *Store) Login(ctx context.Context, name, password string) (token string, err error) {
@@ -109,7 +119,7 @@ func (s *Store) Login(ctx context.Context, name, password string) (token string,
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return "", unavailable("logging in", err)
 	}
-	if !checkPassword(stored, password) || id == "" {
+	if !s.checkPassword(stored, password) || id == "" {
 		return "", ats.Errorf(ats.Denied, "name or password is wrong")
 	}
 	token = rand.Text()
@@ -149,24 +159,31 @@ func tokenHash(token string) []byte {
 
 // Session returns who has a session token.
 func (s *Store) Session(ctx context.Context, token string) (record.Actor, error) {
-	return s.actor(ctx, `SELECT u.name, u.role FROM sessions x JOIN users u ON u.id = x.user_id WHERE x.hash = $1 AND x.expires_at > $2 AND u.disabled_at = 0`, "user:", token)
+	a, err := s.actor(ctx, `SELECT u.name, u.role, u.role FROM sessions x JOIN users u ON u.id = x.user_id WHERE x.hash = $1 AND x.expires_at > $2 AND u.disabled_at = 0`, tokenHash(token), micros(s.Now()))
+	a.Name = "user:" + a.Name
+	return a, err
 }
 
-// Token returns who has an API token.
+// Token returns who has an API token. Its role is never more than the user's.
 func (s *Store) Token(ctx context.Context, token string) (record.Actor, error) {
-	return s.actor(ctx, `SELECT u.name || '/' || k.name, k.role FROM tokens k JOIN users u ON u.id = k.user_id WHERE k.hash = $1 AND k.revoked_at = 0 AND $2 > 0 AND u.disabled_at = 0`, "token:", token)
+	a, err := s.actor(ctx, `SELECT u.name || '/' || k.name, u.role, k.role FROM tokens k JOIN users u ON u.id = k.user_id WHERE k.hash = $1 AND k.revoked_at = 0 AND u.disabled_at = 0`, tokenHash(token))
+	a.Name = "token:" + a.Name
+	return a, err
 }
 
-func (s *Store) actor(ctx context.Context, query, prefix, token string) (record.Actor, error) {
+func (s *Store) actor(ctx context.Context, query string, args ...any) (record.Actor, error) {
 	var a record.Actor
-	err := s.read.QueryRowContext(ctx, query, tokenHash(token), micros(s.Now())).Scan(&a.Name, &a.Role)
+	var most record.Role
+	err := s.read.QueryRowContext(ctx, query, args...).Scan(&a.Name, &most, &a.Role)
 	if errors.Is(err, sql.ErrNoRows) {
 		return a, ats.Errorf(ats.Denied, "not logged in")
 	}
 	if err != nil {
 		return a, unavailable("reading a session", err)
 	}
-	a.Name = prefix + a.Name
+	if !most.Includes(a.Role) {
+		a.Role = most
+	}
 	return a, nil
 }
 

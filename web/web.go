@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -42,6 +43,9 @@ type Deps struct {
 	OpsToken  ats.Secret // optional: an admin token of the API
 	Version   string
 	Metrics   *Metrics
+	// DemoUser may enter the console without a password, from this machine
+	// only; zero for nobody. Everything must be invented where it is set.
+	DemoUser record.Actor
 }
 
 // A Problem is something that is not as it should be.
@@ -77,13 +81,14 @@ type People interface {
 
 // Desk is what operators read and do; the command line calls the same methods.
 type Desk interface {
-	Counts(ctx context.Context, company string) (record.Counts, error)
+	Pulse(ctx context.Context, since time.Time) (record.Pulse, error)
 	Brakes(ctx context.Context, company string, all bool) ([]record.Brake, error)
 	Deliveries(ctx context.Context, f record.Filter) ([]record.Delivery, error)
 	Delivery(ctx context.Context, id string) (record.Delivery, connectors.Delivery, error)
 	Applications(ctx context.Context, f record.Filter) ([]record.Application, error)
 	Application(ctx context.Context, id string, reveal bool) (record.Application, error)
 	Events(ctx context.Context, application string) ([]record.Event, error)
+	EventsOf(ctx context.Context, delivery string) ([]record.Event, error)
 	Mails(ctx context.Context, f record.Filter) ([]record.Mail, error)
 	Mail(ctx context.Context, id string) (record.Mail, error)
 	MailHistory(ctx context.Context, id string) ([]record.Attempt, []record.MailEvent, error)
@@ -118,6 +123,7 @@ type Accounts interface {
 	Logout(ctx context.Context, token string) error
 	Session(ctx context.Context, token string) (record.Actor, error)
 	Token(ctx context.Context, token string) (record.Actor, error)
+	Users(ctx context.Context) ([]record.User, error)
 }
 
 // statuses translates faults for HTTP. A redelivery is a success to its sender.
@@ -139,7 +145,7 @@ func status(err error) int {
 	return http.StatusInternalServerError
 }
 
-// engine returns a router that logs one line per request and survives panics.
+// engine returns a router that survives panics.
 func engine(d Deps) *gin.Engine {
 	gin.SetMode(gin.ReleaseMode)
 	e := gin.New()
@@ -147,7 +153,8 @@ func engine(d Deps) *gin.Engine {
 	e.RedirectTrailingSlash = false
 	_ = e.SetTrustedProxies(nil) // nil is always valid
 	e.Use(gin.CustomRecoveryWithWriter(nil, func(c *gin.Context, _ any) {
-		d.Log.ErrorContext(c.Request.Context(), "panic in a handler", "route", c.FullPath())
+		// Not the value of the panic, which may hold personal data.
+		d.Log.ErrorContext(c.Request.Context(), "panic in a handler", "route", c.FullPath(), "stack", string(debug.Stack()))
 		c.AbortWithStatus(http.StatusInternalServerError)
 	}))
 	return e

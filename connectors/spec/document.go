@@ -2,12 +2,12 @@ package spec
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"io"
 	"mime"
 	"net/url"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -15,23 +15,23 @@ import (
 	"github.com/career-relay/connector/connectors"
 )
 
-// Limits of what a payload may be.
-const (
-	MaxDepth    = 64
-	MaxUnpacked = 8 << 20 // bytes after decompression
-)
+// MaxDepth bounds how deep a payload may be nested.
+const MaxDepth = 64
 
 // Document reads a payload into the value that mapping expressions see:
-// {headers, query, body, received}. Header names are in lower case.
+// {headers, query, body, received}. Names of headers are in lower case.
 func Document(p connectors.Payload) (map[string]any, error) {
-	raw, err := unpack(p)
+	content, err := p.Content()
 	if err != nil {
 		return nil, err
 	}
-	body, err := readBody(p.Header.Get("Content-Type"), raw)
-	if err != nil {
-		return nil, err
-	}
+	doc := envelope(p)
+	doc["body"], err = readBody(p.Header.Get("Content-Type"), content)
+	return doc, err
+}
+
+// envelope is the document without the body.
+func envelope(p connectors.Payload) map[string]any {
 	headers := map[string]any{}
 	for name := range p.Header {
 		headers[strings.ToLower(name)] = p.Header.Get(name)
@@ -40,27 +40,10 @@ func Document(p connectors.Payload) (map[string]any, error) {
 	for name := range p.Query {
 		query[name] = p.Query.Get(name)
 	}
-	return map[string]any{"headers": headers, "query": query, "body": body, "received": json.Number(itoa(p.Received.Unix()))}, nil
-}
-
-// unpack undoes gzip, by the header or by the body's own mark.
-func unpack(p connectors.Payload) ([]byte, error) {
-	packed := strings.EqualFold(p.Header.Get("Content-Encoding"), "gzip") || bytes.HasPrefix(p.Body, []byte{0x1f, 0x8b})
-	if !packed {
-		return p.Body, nil
+	return map[string]any{
+		"headers": headers, "query": query, "body": nil,
+		"received": json.Number(strconv.FormatInt(p.Received.Unix(), 10)),
 	}
-	r, err := gzip.NewReader(bytes.NewReader(p.Body))
-	if err != nil {
-		return nil, ats.Errorf(ats.Invalid, "the body is not gzip, though it says so")
-	}
-	out, err := io.ReadAll(io.LimitReader(r, MaxUnpacked+1))
-	switch {
-	case len(out) > MaxUnpacked:
-		return nil, ats.Errorf(ats.TooLarge, "the body unpacks to more than %d MiB", MaxUnpacked>>20)
-	case err != nil:
-		return nil, ats.Errorf(ats.Invalid, "the gzip body is cut or damaged")
-	}
-	return out, nil
 }
 
 func readBody(contentType string, raw []byte) (any, error) {
@@ -73,18 +56,32 @@ func readBody(contentType string, raw []byte) (any, error) {
 		return readForm(raw)
 	case kind == "" || kind == "application/json" || kind == "text/json" || kind == "text/plain" || strings.HasSuffix(kind, "+json"):
 		return readJSON(raw)
+	case kind == "application/xml" || kind == "text/xml" || strings.HasSuffix(kind, "+xml"):
+		return readXML(raw)
 	}
 	return nil, ats.Errorf(ats.Invalid, "content type %s is not one this connector reads; want application/json", kind)
 }
 
+// readForm reads a form; a name that stands several times has a list.
 func readForm(raw []byte) (any, error) {
 	values, err := url.ParseQuery(string(raw))
 	if err != nil {
 		return nil, ats.Errorf(ats.Invalid, "the form is not readable")
 	}
 	out := map[string]any{}
-	for name := range values {
-		out[name] = values.Get(name)
+	for name, list := range values {
+		if !utf8.ValidString(name + strings.Join(list, "")) {
+			return nil, ats.Errorf(ats.Invalid, "the form is not UTF-8")
+		}
+		if len(list) == 1 {
+			out[name] = list[0]
+			continue
+		}
+		several := make([]any, len(list))
+		for i, s := range list {
+			several[i] = s
+		}
+		out[name] = several
 	}
 	return out, nil
 }

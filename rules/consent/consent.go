@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/career-relay/connector/ats"
@@ -62,7 +64,8 @@ func (ts Texts) Find(p Purpose, locale string) (Text, error) {
 // Japanese and one in English, and no unknown variables.
 func (ts Texts) Validate() error {
 	var errs []error
-	for _, p := range append(Purposes[:len(Purposes):len(Purposes)], Statistics) {
+	all := slices.Concat(Purposes, []Purpose{Statistics})
+	for _, p := range all {
 		for _, locale := range []string{"ja", "en"} {
 			if _, err := ts.Find(p, locale); err != nil {
 				errs = append(errs, err)
@@ -72,13 +75,22 @@ func (ts Texts) Validate() error {
 	seen := map[[2]string]bool{}
 	for i, t := range ts {
 		key := [2]string{string(t.Purpose), t.Locale}
-		switch {
-		case t.Version == "":
-			errs = append(errs, fmt.Errorf("texts[%d].version: required", i))
-		case seen[key]:
+		if seen[key] {
 			errs = append(errs, fmt.Errorf("texts[%d]: a second text for %s in %s", i, t.Purpose, t.Locale))
 		}
 		seen[key] = true
+		if !slices.Contains(all, t.Purpose) {
+			errs = append(errs, fmt.Errorf("texts[%d].purpose: %q is not one of %v", i, t.Purpose, all))
+		}
+		if t.Locale != "ja" && t.Locale != "en" {
+			errs = append(errs, fmt.Errorf("texts[%d].locale: %q is not one of ja, en", i, t.Locale))
+		}
+		if t.Version == "" {
+			errs = append(errs, fmt.Errorf("texts[%d].version: required", i))
+		}
+		if strings.TrimSpace(t.Body) == "" {
+			errs = append(errs, fmt.Errorf("texts[%d].body: required", i))
+		}
 		if _, err := t.Show(Names{}); err != nil {
 			errs = append(errs, fmt.Errorf("texts[%d].body: %w", i, err))
 		}
@@ -94,6 +106,9 @@ var variable = regexp.MustCompile(`\{\{\s*([^{}]*?)\s*\}\}`)
 // Show returns the text as a person sees it, with the hash of exactly that.
 func (t Text) Show(n Names) (Text, error) {
 	var unknown error
+	if rest := variable.ReplaceAllString(t.Body, ""); strings.Contains(rest, "{{") || strings.Contains(rest, "}}") {
+		unknown = ats.Errorf(ats.Invalid, "{{ and }} do not pair")
+	}
 	t.Body = variable.ReplaceAllStringFunc(t.Body, func(m string) string {
 		switch name := variable.FindStringSubmatch(m)[1]; name {
 		case "company_name":

@@ -2,10 +2,11 @@
 package credit
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/career-relay/connector/ats"
@@ -64,10 +65,20 @@ func (p Policy) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Version names p by its content.
+// Version names p by its content, so that an old entry or slot still tells the
+// rules it was made under.
 func (p Policy) Version() string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%d/%s/%s/%s", p.Trigger, p.Ratio, p.Dedupe, p.Reversal, p.Promise))
-	return hex.EncodeToString(sum[:6])
+	return fmt.Sprintf("%s/%d/%s/%s/%s", p.Trigger, p.Ratio, p.Dedupe, p.Reversal, p.Promise)
+}
+
+// ratioOf returns the ratio that a version names, or otherwise.
+func ratioOf(version string, otherwise int) int {
+	_, rest, _ := strings.Cut(version, "/")
+	ratio, _, _ := strings.Cut(rest, "/")
+	if n, err := strconv.Atoi(ratio); err == nil && n > 0 {
+		return n
+	}
+	return otherwise
 }
 
 // A Kind is the kind of a ledger entry.
@@ -92,13 +103,22 @@ type Entry struct {
 }
 
 // Count returns the entry that a person's introduction at t makes: a credit,
-// or a duplicate when the same person was counted less than Dedupe before.
+// or a duplicate when the same person was counted less than Dedupe before and
+// that was not taken back.
 func (p Policy) Count(history []Entry, person string, t time.Time) Entry {
-	e := Entry{Kind: Credit, Person: person, Amount: 1, At: t, Policy: p.Version()}
+	var last time.Time
 	for _, h := range history {
-		if h.Kind == Credit && h.Person == person && t.Sub(h.At) < p.Dedupe.Std() {
-			e.Kind, e.Amount = Duplicate, 0
+		switch {
+		case h.Person != person:
+		case h.Kind == Credit:
+			last = h.At
+		case h.Kind == Reverse:
+			last = time.Time{}
 		}
+	}
+	e := Entry{Kind: Credit, Person: person, Amount: 1, At: t, Policy: p.Version()}
+	if !last.IsZero() && t.Sub(last) < p.Dedupe.Std() {
+		e.Kind, e.Amount = Duplicate, 0
 	}
 	return e
 }
@@ -112,7 +132,7 @@ func (p Policy) Undo(history []Entry, slots []Slot, person string, t time.Time) 
 			counted += h.Amount
 		}
 	}
-	if p.Reversal != ReverseIfUnpaid || counted < 1 || net(history)-1 < len(slots)*p.Ratio {
+	if p.Reversal != ReverseIfUnpaid || counted < 1 || net(history)-1 < p.spent(slots) {
 		return Entry{}, false
 	}
 	return Entry{Kind: Reverse, Person: person, Amount: -1, At: t, Policy: p.Version()}, true
@@ -126,19 +146,36 @@ func net(history []Entry) int {
 	return n
 }
 
+// spent is how many introductions the slots took, each by the ratio of the
+// policy under which it was earned: a new ratio counts for the future only.
+func (p Policy) spent(slots []Slot) int {
+	n := 0
+	for _, s := range slots {
+		n += ratioOf(s.Policy, p.Ratio)
+	}
+	return n
+}
+
 // A Balance sums a ledger up.
 type Balance struct{ Net, Ratio, Earned, ToNext int }
 
-// Balance sums up under the ratio of p.
-func (p Policy) Balance(history []Entry) Balance {
-	n := max(net(history), 0)
-	return Balance{Net: n, Ratio: p.Ratio, Earned: n / p.Ratio, ToNext: p.Ratio - n%p.Ratio}
+// Balance sums up under the ratio of p. Earned counts the slots that exist and
+// those that are owed.
+func (p Policy) Balance(history []Entry, slots []Slot) Balance {
+	b := Balance{Net: net(history), Ratio: p.Ratio, Earned: len(slots)}
+	rest := b.Net - p.spent(slots)
+	if rest > 0 {
+		b.Earned += rest / p.Ratio
+		rest %= p.Ratio
+	}
+	b.ToNext = p.Ratio - rest
+	return b
 }
 
 // Owed returns how many slots the ledger has earned beyond those that exist. A
 // slot once earned stays, so it is never negative.
 func (p Policy) Owed(history []Entry, slots []Slot) int {
-	return max(p.Balance(history).Earned-len(slots), 0)
+	return p.Balance(history, slots).Earned - len(slots)
 }
 
 // A SlotState is where a free introduction stands.
@@ -177,10 +214,5 @@ var moves = map[SlotState][]SlotState{
 
 // May reports whether a slot may go from s to next.
 func (s SlotState) May(next SlotState) bool {
-	for _, m := range moves[s] {
-		if m == next {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(moves[s], next)
 }

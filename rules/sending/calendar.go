@@ -65,7 +65,7 @@ func (c Calendar) Open(t time.Time) bool {
 	return c.openDay(d) && !t.Before(d.at(c.window.From, c.zone)) && t.Before(d.at(c.window.To, c.zone))
 }
 
-// farthest bounds every search for an open day.
+// farthest is how many closed days in a row a search for an open one bears.
 const farthest = 400
 
 // Next returns t if mails may leave then, otherwise the next opening.
@@ -75,86 +75,110 @@ func (c Calendar) Next(t time.Time) time.Time {
 	}
 	t = t.In(c.zone)
 	d := dayOf(t)
-	for range farthest {
-		if opening := d.at(c.window.From, c.zone); c.openDay(d) && opening.After(t) {
-			return opening
-		}
-		d = d.add(1)
+	if c.openDay(d) && t.Before(d.at(c.window.From, c.zone)) {
+		return d.at(c.window.From, c.zone)
 	}
-	return t.AddDate(1, 0, 0) // a calendar without open days: far away, never now
+	return c.nextDay(d).at(c.window.From, c.zone)
+}
+
+// nextDay returns the first open day after d. A calendar without open days
+// gives a day that is far away, never now.
+func (c Calendar) nextDay(d day) day {
+	for range farthest {
+		d = d.add(1)
+		if c.openDay(d) {
+			break
+		}
+	}
+	return d
 }
 
 // AddBusinessDays returns the moment n open days after the date of t, which
 // does not count itself: at the time of day of t if t lies in the window, at
 // the opening otherwise.
 func (c Calendar) AddBusinessDays(t time.Time, n int) time.Time {
-	if n <= 0 || c.window.Always() {
-		return c.Next(t.AddDate(0, 0, max(n, 0)))
+	if n <= 0 {
+		return c.Next(t)
 	}
 	t = t.In(c.zone)
-	of := c.window.From
-	if c.Open(t) {
-		of = t.Sub(dayOf(t).at(0, c.zone))
+	d := c.nth(dayOf(t), n)
+	if !c.Open(t) {
+		return d.at(c.window.From, c.zone)
 	}
-	return c.nth(dayOf(t), n).at(0, c.zone).Add(of)
+	return time.Date(d.year, d.month, d.date, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), c.zone)
 }
 
 // Deadline returns the closing time of the n-th open day after the date of t.
 func (c Calendar) Deadline(t time.Time, n int) time.Time {
-	return c.nth(dayOf(t.In(c.zone)), n).at(c.window.To, c.zone)
+	return c.nth(dayOf(t.In(c.zone)), n).at(c.close(), c.zone)
 }
 
 func (c Calendar) nth(d day, n int) day {
-	for range farthest {
-		if n == 0 {
-			break
-		}
-		d = d.add(1)
-		if c.openDay(d) {
-			n--
-		}
+	for range n {
+		d = c.nextDay(d)
 	}
 	return d
 }
 
+// close is the time of day at which the window closes.
+func (c Calendar) close() time.Duration {
+	if c.window.Always() {
+		return 24 * time.Hour
+	}
+	return c.window.To
+}
+
 // closing returns when the window of the day of t closes.
 func (c Calendar) closing(t time.Time) time.Time {
-	return dayOf(t.In(c.zone)).at(c.window.To, c.zone)
+	return dayOf(t.In(c.zone)).at(c.close(), c.zone)
 }
 
 //go:embed holidays-jp.csv
 var holidayTable string
 
-var (
-	holidays  = readHolidays(holidayTable)
-	lastTable = func() int {
-		last := 0
-		for d := range holidays {
-			last = max(last, d.year)
-		}
-		return last
-	}()
-)
+// A table is a list of days off.
+type table struct {
+	days     map[day]bool
+	last     int // the last year in it
+	official int // the last year that was officially announced
+}
 
-// readHolidays reads the dates of the table; the first column is all that
-// counts.
-func readHolidays(table string) map[day]bool {
-	out := map[day]bool{}
-	for line := range strings.Lines(table) {
-		date, _, _ := strings.Cut(line, ",")
-		if t, err := time.Parse(time.DateOnly, date); err == nil {
-			out[dayOf(t)] = true
+var holidays = readHolidays(holidayTable)
+
+// readHolidays reads the table: the first column is the date, the last one says
+// whether it is official.
+func readHolidays(text string) table {
+	t := table{days: map[day]bool{}}
+	for line := range strings.Lines(text) {
+		date, rest, _ := strings.Cut(strings.TrimSpace(line), ",")
+		at, err := time.Parse(time.DateOnly, date)
+		if err != nil {
+			continue // the header
+		}
+		t.days[dayOf(at)] = true
+		t.last = max(t.last, at.Year())
+		if strings.HasSuffix(rest, ",official") {
+			t.official = max(t.official, at.Year())
 		}
 	}
-	return out
+	return t
 }
+
+// LastYear is the last year whose holidays are known for certain; later ones
+// are computed from the act.
+func LastYear() int { return holidays.official }
 
 // holiday reports whether d is a day off in Japan: by the table as far as it
 // goes, by the act's rules after it.
 func holiday(d day) bool {
-	if d.year <= lastTable {
-		return holidays[d]
+	if d.year <= holidays.last {
+		return holidays.days[d]
 	}
+	return byAct(d)
+}
+
+// byAct reports whether the act's rules make d a day off.
+func byAct(d day) bool {
 	if named(d) {
 		return true
 	}

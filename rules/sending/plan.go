@@ -1,6 +1,7 @@
 package sending
 
 import (
+	"fmt"
 	"hash/fnv"
 	"slices"
 	"time"
@@ -100,13 +101,13 @@ func Decide(s Settings, cal Calendar, f Facts) Plan {
 	switch {
 	case f.Previous == ats.Erased:
 		return p.end(CodeErased, true)
-	case e.State != ats.Erased && f.Previous != "" && e.At.Before(f.PreviousAt):
+	case f.stale():
 		return p.end(CodeStale, true)
 	}
 	p.pass(CodeStale)
-	if code, over := states[e.State]; over {
-		p.Cancel = e.State != ats.Closed && e.State != ats.Merged
-		return p.end(code, false)
+	if e.State != ats.Rejected {
+		p.Cancel = e.State != ats.Merged // the application goes on under another person
+		return p.end(codeOf(e.State), false)
 	}
 	if e.Side == ats.Applicant {
 		p.Cancel = true
@@ -119,18 +120,31 @@ func Decide(s Settings, cal Calendar, f Facts) Plan {
 	if e.At.After(f.Now.Add(skewed)) {
 		p.pass(CodeFutureTime)
 	}
-	for _, h := range holds(s, f) {
-		p.Checks = append(p.Checks, Check{Code: h.code, OK: !h.holds})
-		if h.holds && p.Action == Mail {
-			p.Action, p.Code = Hold, h.code
+	for _, c := range holds(s, f) {
+		p.Checks = append(p.Checks, c)
+		if !c.OK && p.Action == Mail {
+			p.Action, p.Code = Hold, c.Code
 		}
 	}
 	return *p
 }
 
-// states are the codes of events that never lead to a mail.
+// stale reports whether the event is older than what is known. A time in the
+// future orders nothing: with it the last word counts. Erasing is never late.
+func (f Facts) stale() bool {
+	return f.Event.State != ats.Erased && f.Previous != "" && f.Event.At.Before(f.PreviousAt) && !f.PreviousAt.After(f.Now.Add(skewed))
+}
+
+// states are the codes of the states that never lead to a mail.
 var states = map[ats.State]string{
 	ats.Withdrawn: CodeWithdrawn, ats.Hired: CodeHired, ats.Reopened: CodeReopened, ats.Closed: CodeClosed, ats.Erased: CodeErased, ats.Merged: CodeMerged,
+}
+
+func codeOf(s ats.State) string {
+	if code, ok := states[s]; ok {
+		return code
+	}
+	return CodeNotRejected
 }
 
 func (p *Plan) pass(code string) { p.Checks = append(p.Checks, Check{Code: code, OK: true}) }
@@ -168,23 +182,19 @@ func refuse(s Settings, f Facts, p *Plan) string {
 
 func (s Settings) excludes(x Exclude) bool { return slices.Contains(s.Exclude, x) }
 
-type hold struct {
-	code  string
-	holds bool
-}
-
-// holds lists why a person must look first.
-func holds(s Settings, f Facts) []hold {
+// holds asks what would make a person look first.
+func holds(s Settings, f Facts) []Check {
 	e := f.Event
 	_, name := ats.Greeting(e.Candidate)
-	return []hold{
-		{CodeCold, f.Cold},
-		{CodeUnknownSide, e.Side != ats.Company && s.OnUnknownSide != SendUnknown},
-		{CodeMaxAge, f.Now.Sub(e.At) > s.MaxAge.Std()},
-		{CodeTestName, name == ats.NameTest},
-		{CodeNoName, name == ats.NameMissing},
-		{CodeBadAddress, slices.Contains(e.Problems, ats.EmailReview)},
-		{CodeBrakeVolume, s.Brake.trips(f.Volume)},
+	age := f.Now.Sub(e.At)
+	return []Check{
+		{Code: CodeCold, OK: !f.Cold},
+		{Code: CodeUnknownSide, OK: e.Side == ats.Company || s.OnUnknownSide == SendUnknown},
+		{Code: CodeMaxAge, OK: age <= s.MaxAge.Std(), Detail: fmt.Sprintf("%.1fd / %s", age.Hours()/24, s.MaxAge)},
+		{Code: CodeTestName, OK: name != ats.NameTest},
+		{Code: CodeNoName, OK: name != ats.NameMissing},
+		{Code: CodeBadAddress, OK: !slices.Contains(e.Problems, ats.EmailReview)},
+		{Code: CodeBrakeVolume, OK: !s.Brake.trips(f.Volume), Detail: s.Brake.detail(f.Volume)},
 	}
 }
 
@@ -196,11 +206,18 @@ func (b Brake) trips(v Volume) bool {
 	return v.LastDay+1 >= brakeFloor && v.BusiestDay > 0 && float64(v.LastDay+1) > b.Factor*float64(v.BusiestDay)
 }
 
+// detail says how many mails there are against how many are usual, within an
+// hour and within a day.
+func (b Brake) detail(v Volume) string {
+	return fmt.Sprintf("1h: %d / %d, 24h: %d / %g × %d", v.LastHour+1, b.Batch, v.LastDay+1, b.Factor, v.BusiestDay)
+}
+
 // spread is how far mails of the same opening are drawn apart.
 const spread = 20 * time.Minute
 
 // due is when the mail may leave: decision + delay, moved into the window, with
-// some minutes that are always the same for the same application.
+// some minutes before it closes that are always the same for the same
+// application.
 func due(s Settings, cal Calendar, f Facts) time.Time {
 	decided := f.Event.At
 	if decided.After(f.Now.Add(skewed)) {
@@ -216,11 +233,8 @@ func due(s Settings, cal Calendar, f Facts) time.Time {
 	t = cal.Next(t)
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(f.Event.Application))
-	moved := t.Add(time.Duration(h.Sum32()%uint32(spread/time.Second)) * time.Second)
-	if moved.Before(cal.closing(t)) {
-		return moved
-	}
-	return t
+	room := min(spread, cal.closing(t).Sub(t)).Milliseconds()
+	return t.Add(time.Duration(int64(h.Sum32())*room>>32) * time.Millisecond)
 }
 
 // A Moment is what is known at the second of sending.
@@ -248,11 +262,6 @@ const (
 	Suppress Verdict = "suppress"
 )
 
-// recheckStates are the codes of states in which the result must not be sent.
-var recheckStates = map[ats.State]string{
-	ats.Withdrawn: CodeWithdrawn, ats.Hired: CodeHired, ats.Reopened: CodeReopened, ats.Erased: CodeErased, ats.Closed: CodeClosed, ats.Merged: CodeMerged,
-}
-
 // Recheck asks everything again at the second of sending. until is set for
 // Wait.
 func Recheck(s Settings, cal Calendar, m Moment) (v Verdict, until time.Time, code string) {
@@ -260,11 +269,7 @@ func Recheck(s Settings, cal Calendar, m Moment) (v Verdict, until time.Time, co
 	case m.Stopped:
 		return HoldBack, time.Time{}, CodeStopped
 	case m.State != ats.Rejected:
-		code := recheckStates[m.State]
-		if code == "" {
-			code = CodeNotRejected
-		}
-		return Cancel, time.Time{}, code
+		return Cancel, time.Time{}, codeOf(m.State)
 	case m.Now.Before(m.Due):
 		return Wait, m.Due, CodeNotDue
 	case m.Suppressed:

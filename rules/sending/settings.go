@@ -92,7 +92,7 @@ func (s Settings) Validate() error {
 	if s.Brake.Batch < 1 {
 		errs = append(errs, errors.New("brake.batch: must be 1 or more"))
 	}
-	if s.Brake.Factor < 1 {
+	if !(s.Brake.Factor >= 1) { // also refuses what is no number
 		errs = append(errs, errors.New("brake.factor: must be 1 or more"))
 	}
 	for i, x := range s.Exclude {
@@ -111,7 +111,7 @@ func (x Exclude) validate() error {
 		return fmt.Errorf("type: %q is not known; have internal", x.Type)
 	case x.Job != "" && x.Job != "confidential":
 		return fmt.Errorf("job: %q is not known; have confidential", x.Job)
-	case x == Exclude{}:
+	case x != Exclude{Source: x.Source} && x != Exclude{Type: x.Type} && x != Exclude{Job: x.Job}, x == Exclude{}:
 		return errors.New("write one of source: agent, type: internal, job: confidential")
 	}
 	return nil
@@ -122,46 +122,55 @@ func (x Exclude) validate() error {
 type Window struct {
 	Days     []time.Weekday
 	From, To time.Duration // since midnight
-	bad      string        // what could not be read
+	bad      error         // what could not be read
 }
 
 // Always reports whether w never closes.
-func (w Window) Always() bool { return w.To == 0 && len(w.Days) == 0 && w.bad == "" }
+func (w Window) Always() bool { return w.To == 0 && len(w.Days) == 0 && w.bad == nil }
 
 var weekdays = map[string]time.Weekday{"sun": 0, "mon": 1, "tue": 2, "wed": 3, "thu": 4, "fri": 5, "sat": 6}
 
 // UnmarshalYAML reads the word always or {days: mon-fri, from: "10:00", to: "17:00"}.
+// A key that is left out keeps what was set before.
 func (w *Window) UnmarshalYAML(unmarshal func(any) error) error {
 	var word string
 	if unmarshal(&word) == nil {
 		*w = Window{}
 		if word != "always" {
-			w.bad = fmt.Sprintf("%q is not a window; write always or {days: mon-fri, from: \"10:00\", to: \"17:00\"}", word)
+			w.bad = fmt.Errorf("%q is not a window; write always or {days: mon-fri, from: \"10:00\", to: \"17:00\"}", word)
 		}
 		return nil
 	}
 	var v struct {
-		Days any    `yaml:"days"`
-		From string `yaml:"from"`
-		To   string `yaml:"to"`
+		Days any     `yaml:"days"`
+		From *string `yaml:"from"`
+		To   *string `yaml:"to"`
 	}
 	if err := unmarshal(&v); err != nil {
 		return err
 	}
-	out := Window{}
-	var err error
-	if out.Days, err = readDays(v.Days); err != nil {
-		out.bad = "days: " + err.Error()
+	var errs []error
+	if v.Days != nil {
+		days, err := readDays(v.Days)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("days: %w", err))
+		}
+		w.Days = days
 	}
 	for _, b := range []struct {
-		key, text string
-		at        *time.Duration
-	}{{"from", v.From, &out.From}, {"to", v.To, &out.To}} {
-		if *b.at, err = readHour(b.text); err != nil && out.bad == "" {
-			out.bad = b.key + ": " + err.Error()
+		key  string
+		text *string
+		at   *time.Duration
+	}{{"from", v.From, &w.From}, {"to", v.To, &w.To}} {
+		if b.text == nil {
+			continue
+		}
+		var err error
+		if *b.at, err = readHour(*b.text); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", b.key, err))
 		}
 	}
-	*w = out
+	w.bad = errors.Join(errs...)
 	return nil
 }
 
@@ -179,23 +188,21 @@ func readHour(s string) (time.Duration, error) {
 func readDays(v any) ([]time.Weekday, error) {
 	var words []string
 	switch v := v.(type) {
-	case nil:
-		words = []string{"mon-fri"}
-	case string:
-		words = strings.Split(v, ",")
 	case []any:
 		for _, d := range v {
 			words = append(words, fmt.Sprint(d))
 		}
+	default:
+		words = strings.Split(fmt.Sprint(v), ",")
 	}
 	var days []time.Weekday
 	for _, word := range words {
 		from, to, isRange := strings.Cut(strings.ToLower(strings.TrimSpace(word)), "-")
-		first, ok := weekdays[from]
-		last, ok2 := first, true
-		if isRange {
-			last, ok2 = weekdays[to]
+		if !isRange {
+			to = from
 		}
+		first, ok := weekdays[from]
+		last, ok2 := weekdays[to]
 		if !ok || !ok2 {
 			return nil, fmt.Errorf("%q is not a day; write mon-fri or [mon, wed, fri]", word)
 		}
@@ -208,13 +215,16 @@ func readDays(v any) ([]time.Weekday, error) {
 			}
 		}
 	}
+	if len(days) == 0 {
+		return nil, errors.New("no day")
+	}
 	return days, nil
 }
 
 func (w Window) validate() error {
 	switch {
-	case w.bad != "":
-		return fmt.Errorf("window: %s", w.bad)
+	case w.bad != nil:
+		return within("window: ", w.bad)
 	case w.Always():
 		return nil
 	case len(w.Days) == 0:
@@ -225,58 +235,74 @@ func (w Window) validate() error {
 	return nil
 }
 
+// within puts a path before every one of the joined errors.
+func within(path string, err error) error {
+	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // only the outermost join is split
+	if !ok {
+		return fmt.Errorf("%s%w", path, err)
+	}
+	var out []error
+	for _, e := range joined.Unwrap() {
+		out = append(out, fmt.Errorf("%s%w", path, e))
+	}
+	return errors.Join(out...)
+}
+
 // Holidays are the days on which nothing leaves: those of a calendar (jp or
 // none) and the company's own.
 type Holidays struct {
 	Calendar string
 	Also     []time.Time // midnight UTC of each day
-	bad      string
+	bad      error       // what could not be read
 }
 
 // UnmarshalYAML reads the word jp or none, a list of dates, or
-// {calendar: jp, also: [2026-12-29]}.
+// {calendar: jp, also: [2026-12-29]}; without a calendar the one that was set
+// before stays.
 func (h *Holidays) UnmarshalYAML(unmarshal func(any) error) error {
-	*h = Holidays{}
 	var word string
 	if unmarshal(&word) == nil {
-		h.Calendar = word
+		*h = Holidays{Calendar: word}
 		return nil
 	}
 	var dates []string
 	if unmarshal(&dates) == nil {
-		h.Calendar = "none"
-		h.read(dates)
+		*h = readDates("none", dates)
 		return nil
 	}
-	var v struct {
+	v := struct {
 		Calendar string   `yaml:"calendar"`
 		Also     []string `yaml:"also"`
-	}
+	}{Calendar: h.Calendar}
 	if err := unmarshal(&v); err != nil {
 		return err
 	}
-	h.Calendar = v.Calendar
-	h.read(v.Also)
+	*h = readDates(v.Calendar, v.Also)
 	return nil
 }
 
-func (h *Holidays) read(dates []string) {
+func readDates(calendar string, dates []string) Holidays {
+	h := Holidays{Calendar: calendar}
+	var errs []error
 	for _, s := range dates {
 		d, err := time.Parse(time.DateOnly, s)
 		if err != nil {
-			h.bad = fmt.Sprintf("%q is not a date; write 2026-12-29", s)
+			errs = append(errs, fmt.Errorf("%q is not a date; write 2026-12-29", s))
 			continue
 		}
 		h.Also = append(h.Also, d)
 	}
+	h.bad = errors.Join(errs...)
+	return h
 }
 
 func (h Holidays) validate() error {
-	if h.bad != "" {
-		return fmt.Errorf("holidays: %s", h.bad)
+	var errs []error
+	if h.bad != nil {
+		errs = append(errs, within("holidays: ", h.bad))
 	}
 	if h.Calendar != "jp" && h.Calendar != "none" {
-		return fmt.Errorf("holidays: %q is not one of jp, none, or a list of dates", h.Calendar)
+		errs = append(errs, fmt.Errorf("holidays: %q is not one of jp, none, or a list of dates", h.Calendar))
 	}
-	return nil
+	return errors.Join(errs...)
 }

@@ -1,4 +1,6 @@
--- Times are microseconds since 1970 in UTC. BYTES is BLOB or BYTEA.
+-- Times are microseconds since 1970 in UTC. BYTES is BLOB or BYTEA, and TEXT
+-- sorts by its bytes in both databases. Sealed columns come last, so that the
+-- others can be read without them.
 
 CREATE TABLE meta (
 	name  TEXT PRIMARY KEY,
@@ -8,7 +10,6 @@ CREATE TABLE meta (
 CREATE TABLE companies (
 	id          TEXT PRIMARY KEY,
 	wrapped_key BYTES NOT NULL,
-	credit_turn BIGINT NOT NULL DEFAULT 0,
 	created_at  BIGINT NOT NULL
 );
 
@@ -31,18 +32,18 @@ CREATE TABLE deliveries (
 	vendor      TEXT NOT NULL,
 	door        TEXT NOT NULL,
 	dedupe_key  TEXT NOT NULL,
-	payload     BYTES NOT NULL,
 	size        BIGINT NOT NULL,
 	disposition TEXT NOT NULL,
 	reason      TEXT NOT NULL DEFAULT '',
 	repeats     BIGINT NOT NULL DEFAULT 0,
 	received_at BIGINT NOT NULL,
-	expires_at  BIGINT NOT NULL
+	expires_at  BIGINT NOT NULL,
+	payload     BYTES NOT NULL
 );
 CREATE UNIQUE INDEX deliveries_key ON deliveries (company, connection, dedupe_key);
 CREATE INDEX deliveries_company ON deliveries (company, id);
 CREATE INDEX deliveries_disposition ON deliveries (disposition, id);
-CREATE INDEX deliveries_expiry ON deliveries (expires_at);
+CREATE INDEX deliveries_expiry ON deliveries (company, expires_at);
 
 CREATE TABLE applications (
 	id             TEXT PRIMARY KEY,
@@ -62,16 +63,18 @@ CREATE TABLE applications (
 	stage_kind     TEXT NOT NULL,
 	source         TEXT NOT NULL,
 	locale         TEXT NOT NULL,
-	sealed         BYTES,
 	decision       TEXT NOT NULL,
 	state_at       BIGINT NOT NULL,
 	created_at     BIGINT NOT NULL,
-	updated_at     BIGINT NOT NULL
+	updated_at     BIGINT NOT NULL,
+	sealed         BYTES
 );
-CREATE UNIQUE INDEX applications_key ON applications (company, connection, application_id);
-CREATE INDEX applications_candidate ON applications (company, connection, candidate_id);
+CREATE UNIQUE INDEX applications_key ON applications (application_id, connection, company);
+CREATE INDEX applications_candidate ON applications (candidate_id, connection, company);
 CREATE INDEX applications_person ON applications (person_id);
 CREATE INDEX applications_company ON applications (company, id);
+CREATE INDEX applications_state ON applications (state, id);
+CREATE INDEX applications_sealed ON applications (company, updated_at) WHERE sealed IS NOT NULL;
 
 CREATE TABLE events (
 	id          TEXT PRIMARY KEY,
@@ -105,11 +108,11 @@ CREATE TABLE mails (
 	state        TEXT NOT NULL,
 	stopped      BIGINT NOT NULL DEFAULT 0,
 	released     BIGINT NOT NULL DEFAULT 0,
+	final        BIGINT NOT NULL DEFAULT 0,
 	reason       TEXT NOT NULL DEFAULT '',
 	template     TEXT NOT NULL,
 	version      TEXT NOT NULL,
 	locale       TEXT NOT NULL,
-	sealed       BYTES,
 	hash         TEXT NOT NULL,
 	address_ref  BYTES,
 	send_id      TEXT NOT NULL,
@@ -121,16 +124,20 @@ CREATE TABLE mails (
 	decided_at   BIGINT NOT NULL,
 	sent_at      BIGINT NOT NULL DEFAULT 0,
 	created_at   BIGINT NOT NULL,
-	updated_at   BIGINT NOT NULL
+	updated_at   BIGINT NOT NULL,
+	sealed       BYTES
 );
-CREATE UNIQUE INDEX mails_once ON mails (company, application, purpose);
+CREATE UNIQUE INDEX mails_once ON mails (application, purpose, company);
 CREATE UNIQUE INDEX mails_send ON mails (send_id);
 CREATE INDEX mails_company ON mails (company, id);
 CREATE INDEX mails_state ON mails (state, id);
+CREATE INDEX mails_due ON mails (state, due_at, id);
+CREATE INDEX mails_stopped ON mails (company, reason) WHERE stopped = 1;
 CREATE INDEX mails_planned ON mails (company, purpose, created_at);
+CREATE INDEX mails_sealed ON mails (company, created_at) WHERE sealed IS NOT NULL;
 CREATE INDEX mails_person ON mails (person_id);
-CREATE INDEX mails_provider ON mails (provider_id);
-CREATE INDEX mails_address ON mails (address_ref, sent_at);
+CREATE INDEX mails_provider ON mails (provider_id) WHERE provider_id <> '';
+CREATE INDEX mails_address ON mails (address_ref);
 
 CREATE TABLE mail_attempts (
 	mail       TEXT NOT NULL,
@@ -143,12 +150,13 @@ CREATE TABLE mail_attempts (
 );
 
 CREATE TABLE mail_events (
-	event_id TEXT PRIMARY KEY,
-	mail     TEXT NOT NULL,
 	company  TEXT NOT NULL,
+	event_id TEXT NOT NULL,
+	mail     TEXT NOT NULL,
 	kind     TEXT NOT NULL,
 	detail   TEXT NOT NULL,
-	at       BIGINT NOT NULL
+	at       BIGINT NOT NULL,
+	PRIMARY KEY (company, event_id)
 );
 CREATE INDEX mail_events_mail ON mail_events (mail, at);
 
@@ -182,11 +190,11 @@ CREATE TABLE registrations (
 	application  TEXT NOT NULL,
 	person_id    TEXT NOT NULL,
 	state        TEXT NOT NULL,
-	sealed       BYTES,
 	locale       TEXT NOT NULL,
 	created_at   BIGINT NOT NULL,
 	confirmed_at BIGINT NOT NULL DEFAULT 0,
-	expires_at   BIGINT NOT NULL
+	expires_at   BIGINT NOT NULL,
+	sealed       BYTES
 );
 CREATE INDEX registrations_person ON registrations (person_id);
 CREATE INDEX registrations_state ON registrations (state, expires_at);
@@ -233,6 +241,8 @@ CREATE TABLE referrals (
 );
 CREATE UNIQUE INDEX referrals_once ON referrals (registration, recipient);
 CREATE INDEX referrals_company ON referrals (company, id);
+CREATE INDEX referrals_state ON referrals (state, id);
+CREATE INDEX referrals_person ON referrals (person_id);
 
 CREATE TABLE provisions (
 	id        TEXT PRIMARY KEY,
@@ -274,6 +284,8 @@ CREATE TABLE slots (
 );
 CREATE INDEX slots_company ON slots (company, id);
 
+-- A subject has at most one job that is not over: the last column of
+-- jobs_subject is NULL, and so never equal, for those that are.
 CREATE TABLE jobs (
 	id            TEXT PRIMARY KEY,
 	company       TEXT NOT NULL,
@@ -295,10 +307,15 @@ CREATE TABLE jobs (
 	created_at    BIGINT NOT NULL,
 	updated_at    BIGINT NOT NULL
 );
-CREATE INDEX jobs_due ON jobs (state, queue, company, due_at);
-CREATE INDEX jobs_next ON jobs (state, due_at);
-CREATE INDEX jobs_subject ON jobs (subject);
+CREATE UNIQUE INDEX jobs_subject ON jobs (subject, (CASE WHEN state IN ('waiting', 'dispatched', 'running') THEN 1 END));
+CREATE INDEX jobs_due ON jobs (queue, company, due_at) WHERE state = 'waiting';
+CREATE INDEX jobs_next ON jobs (due_at) WHERE state = 'waiting';
+CREATE INDEX jobs_dispatched ON jobs (dispatched_at) WHERE state = 'dispatched';
+CREATE INDEX jobs_running ON jobs (lease_until) WHERE state = 'running';
+CREATE INDEX jobs_flying ON jobs (queue, company) WHERE state IN ('dispatched', 'running');
+CREATE INDEX jobs_state ON jobs (state, id);
 CREATE INDEX jobs_company ON jobs (company, id);
+CREATE INDEX jobs_batch ON jobs (batch, id) WHERE batch <> '';
 
 CREATE TABLE batches (
 	id         TEXT PRIMARY KEY,
@@ -337,6 +354,7 @@ CREATE TABLE audit (
 	hash    TEXT NOT NULL
 );
 CREATE INDEX audit_subject ON audit (subject, seq);
+CREATE INDEX audit_company ON audit (company, seq);
 
 CREATE TABLE users (
 	id          TEXT PRIMARY KEY,
@@ -375,7 +393,7 @@ CREATE TABLE brakes (
 	probe_at    BIGINT NOT NULL,
 	resolved_at BIGINT NOT NULL DEFAULT 0
 );
-CREATE INDEX brakes_open ON brakes (company, kind, resolved_at);
+CREATE UNIQUE INDEX brakes_open ON brakes (company, kind) WHERE resolved_at = 0;
 
 CREATE TABLE leases (
 	name       TEXT NOT NULL,

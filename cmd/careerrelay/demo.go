@@ -1,0 +1,299 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/career-relay/connector/ats"
+	"github.com/career-relay/connector/configs"
+	"github.com/career-relay/connector/connectors"
+	"github.com/career-relay/connector/connectors/all"
+	"github.com/career-relay/connector/connectors/lever/levertest"
+	"github.com/career-relay/connector/mail"
+	"github.com/career-relay/connector/record"
+	"github.com/career-relay/connector/relay"
+)
+
+func demoCommand(s *settings) *cobra.Command {
+	c := &cobra.Command{
+		Use: "demo", Short: "Play the whole path on this machine: signed webhooks, mails, consent, hand-over, credit",
+		Long: `Start everything in one process with two example companies and a recipient that
+only exists here. Signed samples of every vendor go through the public route; the
+mails stay in the built-in mailbox. No network is used, nothing reaches anybody.`,
+	}
+	c.RunE = func(cmd *cobra.Command, _ []string) error {
+		d := &demo{settings: s, out: cmd.OutOrStdout(), errOut: cmd.ErrOrStderr()}
+		return d.run(cmd.Context())
+	}
+	return c
+}
+
+// A demo is a server whose outside world is in the same process.
+type demo struct {
+	*settings
+	out, errOut io.Writer
+	server      server
+}
+
+// demoSecrets are the secrets of the example companies' demo files. They open
+// nothing but this process.
+var demoSecrets = map[string]string{
+	"DEMO_ACME_GREENHOUSE_SECRET": "demo-greenhouse-secret", "DEMO_ACME_SHEET_SECRET": "demo-sheet-secret",
+	"DEMO_GLOBEX_LEVER_TOKEN": "demo-lever-token", "DEMO_GLOBEX_LEVER_KEY": "demo-lever-key", "DEMO_GLOBEX_CAMPUS_SECRET": "demo-campus-secret",
+	"DEMO_NETWORK_SECRET": "whsec_ZGVtby1uZXR3b3JrLXNlY3JldC1mb3ItdGhpcy1wcm9jZXNz",
+}
+
+func (d *demo) run(ctx context.Context) error {
+	if err := d.prepare(ctx); err != nil {
+		return err
+	}
+	recipient := relay.NewSimulator([]string{demoSecrets["DEMO_NETWORK_SECRET"]}, stamp)
+	network, err := d.neighbour(ctx, recipient)
+	if err != nil {
+		return err
+	}
+	vendor, err := levertest.New(demoSecrets["DEMO_GLOBEX_LEVER_KEY"], stamp)
+	if err != nil {
+		return err
+	}
+	lever, err := d.neighbour(ctx, vendor)
+	if err != nil {
+		return err
+	}
+	places := map[string]string{"DEMO_NETWORK_URL": network + "/referrals", "DEMO_GLOBEX_LEVER_URL": lever + "/v1"}
+	outer := d.lookup
+	d.lookup = func(name string) (string, bool) {
+		for _, known := range []map[string]string{demoSecrets, places} {
+			if v, ok := known[name]; ok {
+				return v, true
+			}
+		}
+		return outer(name)
+	}
+	d.server.client = relay.NewHTTPClient(true)
+	return d.server.run(ctx, func(ctx context.Context) error { return d.play(ctx, network) })
+}
+
+// prepare chooses addresses and lays the companies' files out, where they can
+// be read and changed while the demo runs.
+func (d *demo) prepare(ctx context.Context) error {
+	d.configs = filepath.Join(d.data, "demo-configs")
+	if err := layOut(configs.Demo(), d.configs); err != nil {
+		return ats.Errorf(ats.Invalid, "DATA: %w", err)
+	}
+	if err := d.takeAddress(ctx, &d.listen, &d.server.public); err != nil {
+		return err
+	}
+	if err := d.takeAddress(ctx, &d.opsListen, &d.server.ops); err != nil {
+		return err
+	}
+	if err := d.check(); err != nil {
+		return err
+	}
+	if d.logFormat == "" && d.logLevel == "info" {
+		d.logLevel = "warn" // the demo speaks for itself
+	}
+	d.server.settings, d.server.log, d.server.migrate = d.settings, d.logger(d.errOut), true
+	if host, _, err := net.SplitHostPort(d.server.ops.Addr().String()); err == nil && net.ParseIP(host).IsLoopback() {
+		d.server.demoUser = record.Actor{Name: "user:demo", Role: record.Admin}
+	}
+	return nil
+}
+
+// takeAddress listens on an address, or on any free port beside it when another
+// program has it.
+func (d *demo) takeAddress(ctx context.Context, address *string, l *net.Listener) error {
+	err := listen(ctx, *address, l)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		host, _, _ := net.SplitHostPort(*address)
+		taken := *address
+		if err = listen(ctx, net.JoinHostPort(host, "0"), l); err == nil {
+			_, _ = fmt.Fprintf(d.out, "%s is taken by another program; using %s\n", taken, (*l).Addr())
+		}
+	}
+	if err != nil {
+		return err
+	}
+	*address = (*l).Addr().String()
+	return nil
+}
+
+// layOut writes the files of a folder that are not there yet.
+func layOut(from fs.FS, to string) error {
+	return fs.WalkDir(from, ".", func(path string, d fs.DirEntry, err error) error {
+		target := filepath.Join(to, filepath.FromSlash(path))
+		if err != nil || d.IsDir() {
+			return errors.Join(err, os.MkdirAll(target, 0o700))
+		}
+		text, err := fs.ReadFile(from, path)
+		if err != nil {
+			return err
+		}
+		if _, err := os.Stat(target); err == nil {
+			return nil
+		}
+		return os.WriteFile(target, text, 0o600)
+	})
+}
+
+// neighbour answers on a loopback port in the name of somebody outside.
+func (d *demo) neighbour(ctx context.Context, h http.Handler) (address string, err error) {
+	var l net.Listener
+	if err := listen(ctx, "127.0.0.1:0", &l); err != nil {
+		return "", err
+	}
+	s := &http.Server{Handler: h, ReadHeaderTimeout: readHeader}
+	go func() { _ = s.Serve(l) }()
+	context.AfterFunc(ctx, func() { _ = s.Close() })
+	return "http://" + l.Addr().String(), nil
+}
+
+// play sends the samples and prints where to look.
+func (d *demo) play(ctx context.Context, network string) error {
+	sent, err := d.samples(ctx)
+	if err != nil {
+		return err
+	}
+	link, err := d.firstLink(ctx)
+	if err != nil {
+		return err
+	}
+	console := "http://" + d.server.ops.Addr().String()
+	_, _ = fmt.Fprintf(d.out, `
+%d signed webhooks played through %s
+
+  mailbox         %s/mailbox
+  console         %s/
+  candidate page  %s
+  recipient       %s/   (simulated)
+
+Open the candidate page, agree, then confirm with the link in the next mail: the
+referral arrives at the recipient and the company's account counts it. Send more
+with: careerrelay simulate webhook acme greenhouse --configs %s
+Stop with Ctrl-C; what was kept lies in %s.
+`, sent, d.publicURL, console, console, link, network, d.configs, d.data)
+	return nil
+}
+
+// samples plays every rejection that the vendors' samples hold.
+func (d *demo) samples(ctx context.Context) (int, error) {
+	sent := 0
+	for _, c := range d.server.tenants.Companies() {
+		names := make([]string, 0, len(c.Connections))
+		for name := range c.Connections {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		for _, name := range names {
+			vendor := c.Connections[name].Vendor
+			samples, err := all.Samples(vendor)
+			if err != nil {
+				return sent, err
+			}
+			for _, sample := range samples {
+				if !strings.HasPrefix(sample, "rejected") {
+					continue
+				}
+				played, err := d.sample(ctx, c.ID, name, vendor, sample)
+				if err != nil {
+					return sent, err
+				}
+				sent += played
+			}
+		}
+	}
+	return sent, nil
+}
+
+// sample plays one sample and counts it; those made to be unreadable are left
+// out.
+func (d *demo) sample(ctx context.Context, company, connection, vendor, sample string) (int, error) {
+	conn, err := d.server.connector(company, connection)
+	if err != nil {
+		return 0, err
+	}
+	p, err := signedSample(conn, vendor, sample)
+	if err != nil {
+		return 0, err
+	}
+	if events, err := conn.Decode(p); err != nil || len(events) == 0 {
+		return 0, nil
+	}
+	status, err := post(ctx, d.publicURL+"/hooks/"+company+"/"+connection, p)
+	if err == nil && status/100 != 2 {
+		err = ats.Errorf(ats.Conflict, "%s/%s answered %d to sample %s", company, connection, status, sample)
+	}
+	return 1, err
+}
+
+// signedSample is a sample as its vendor would send it now.
+func signedSample(conn connectors.Connector, vendor, sample string) (connectors.Payload, error) {
+	p, err := all.Sample(vendor, sample, stamp())
+	if err != nil {
+		return p, err
+	}
+	signer, ok := conn.(connectors.Signer)
+	if !ok {
+		return p, ats.Errorf(ats.Invalid, "%s cannot be simulated: it signs nothing", vendor)
+	}
+	return signer.Sign(p)
+}
+
+// post sends a payload and returns the status of the answer.
+func post(ctx context.Context, address string, p connectors.Payload) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(p.Body))
+	if err != nil {
+		return 0, ats.Errorf(ats.Invalid, "address: %w", err)
+	}
+	r.Header = p.Header.Clone()
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0, ats.Errorf(ats.Busy, "sending: %w", err)
+	}
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))
+	return resp.StatusCode, resp.Body.Close()
+}
+
+var relayLink = regexp.MustCompile(`https?://\S+/r/[A-Z0-9]+`)
+
+// firstLink waits for the first mail and returns the candidate's link in it.
+func (d *demo) firstLink(ctx context.Context) (string, error) {
+	for range 300 {
+		mails, err := d.server.db.Mails(ctx, record.Filter{Purpose: string(mail.ThankYou), State: string(record.MailSent)})
+		if err != nil {
+			return "", err
+		}
+		for _, m := range mails {
+			_, letter, err := d.server.db.Letter(ctx, m.ID)
+			if err != nil {
+				return "", err
+			}
+			if link := relayLink.FindString(letter.Text); link != "" {
+				return link, nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return "", ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	return "", ats.Errorf(ats.Busy, "no mail with a link came out within thirty seconds; see the log above and careerrelay job list")
+}

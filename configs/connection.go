@@ -1,0 +1,65 @@
+package configs
+
+import (
+	"io/fs"
+	"slices"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/career-relay/connector/ats"
+)
+
+// A Connection is one company's account at one vendor.
+type Connection struct {
+	Vendor string `yaml:"vendor"`
+	// Quarantine is how long deliveries with a bad signature are kept; 0 refuses them unkept.
+	Quarantine ats.Duration `yaml:"quarantine"`
+	// Paused connections take deliveries, but nothing follows from them.
+	Paused bool `yaml:"paused"`
+	Poll   Poll `yaml:"poll"`
+	// Own holds the connector.yaml of a vendor that only this company has; nil
+	// for the vendors of the program.
+	Own fs.FS `yaml:"-"`
+
+	file     *file
+	path     string
+	settings *yaml.Node // the vendor's part, with the values of its references
+}
+
+// Poll says how often a vendor without webhooks is asked for news.
+type Poll struct {
+	Every ats.Duration `yaml:"every"`
+}
+
+// ownKeys are the keys that Connection itself reads. A vendor gets them only if
+// its settings type has them too.
+var ownKeys = []string{"vendor", "quarantine", "paused", "poll", "connector"}
+
+// Decode fills v, a vendor's settings type, strictly from the file: an unknown
+// key is an error with file and line. A connection that was not loaded from a
+// file fills nothing.
+func (c Connection) Decode(v any) error {
+	if c.settings == nil {
+		return nil
+	}
+	theirs := keysOf(v)
+	n := without(c.settings, slices.DeleteFunc(slices.Clone(ownKeys), func(key string) bool { return slices.Contains(theirs, key) })...)
+	f := *c.file
+	f.problems = nil
+	f.decode(n, c.path, v, ownKeys...)
+	return joined(f.problems)
+}
+
+// connection reads what all connections have in common.
+func (f *file) connection(path string, n *yaml.Node, own fs.FS) Connection {
+	c := Connection{Own: own, file: f, path: path, settings: n}
+	common := *n
+	common.Content = nil
+	for pair := range slices.Chunk(n.Content, 2) {
+		if key := pair[0].Value; slices.Contains(ownKeys, key) && key != "connector" {
+			common.Content = append(common.Content, pair...)
+		}
+	}
+	f.decode(&common, path, &c)
+	return c
+}

@@ -1,0 +1,393 @@
+package web
+
+import (
+	"bytes"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/career-relay/connector/ats"
+	"github.com/career-relay/connector/record"
+)
+
+// consoleTemplates are the pages, and the parts they are made of.
+var consoleTemplates = template.Must(template.New("console").Funcs(template.FuncMap{"part": part}).ParseFS(files, "templates/console/*.html"))
+
+// part hands a page and one value to a part of it: in there the page is .S and
+// the value is .V.
+func part(s, v any) struct{ S, V any } { return struct{ S, V any }{s, v} }
+
+// consoleAssets are the static files of the console.
+var consoleAssets = assets("console.css", "mark.svg")
+
+// A console is the pages for operators. They work without script; a GET never
+// changes anything.
+type console struct {
+	*desk
+	porter  *porter
+	demo    demoDoor
+	origins *http.CrossOriginProtection
+}
+
+func newConsole(k *desk) *console {
+	return &console{desk: k, porter: newPorter(), origins: http.NewCrossOriginProtection()}
+}
+
+// route registers the pages.
+func (k *console) route(e *gin.Engine) {
+	e.NoRoute(k.lost)
+	e.NoMethod(func(c *gin.Context) {
+		k.answerProblem(c, problem{Type: "about:blank", Title: "This address does not take " + c.Request.Method, Detail: "see " + apiBase + "/openapi.json", Status: http.StatusMethodNotAllowed})
+	})
+	e.GET("/static/:name", serveAssets(consoleAssets))
+	e.GET("/login", k.login)
+	e.POST("/login", k.enter)
+	e.POST("/login/demo", k.enterDemo)
+	e.POST("/language", k.speak)
+	e.POST("/logout", k.page(record.Viewer, k.leave))
+
+	for path, show := range map[string]showing{
+		"/": k.overview, "/mailbox": k.mailbox, "/help": k.help,
+		"/deliveries": k.deliveryList, "/deliveries/:id": k.deliveryPage,
+		"/applications": k.applicationList, "/applications/:id": k.applicationPage,
+		"/jobs": k.jobList, "/jobs/:id": k.jobPage,
+		"/mails": k.mailList, "/mails/:id": k.mailPage, "/mails/:id/html": k.mailDocument,
+		"/referrals": k.referralList, "/referrals/:id": k.referralPage,
+		"/consents": k.consentList, "/consents/:id": k.consentPage,
+		"/credits": k.creditList, "/credits/:company": k.creditPage,
+		"/companies": k.companyList, "/companies/:id": k.companyPage,
+		"/batches": k.batchList, "/batches/:id": k.batchPage,
+		"/audit": k.auditList, "/people/:id": k.personPage,
+	} {
+		e.GET(path, k.page(record.Viewer, show))
+	}
+	e.POST("/find", k.page(record.Viewer, k.find))
+	for _, v := range verbs {
+		path := "/" + v.noun.Path + "/" + v.name
+		e.GET(path, k.page(record.Operator, k.preview(v)))
+		e.POST(path, k.page(record.Operator, k.carryOut(v)))
+	}
+	for path, do := range map[string]showing{
+		"/deliveries/:id/reveal": k.unlockPage(deliveryNoun), "/applications/:id/reveal": k.unlockPage(applicationNoun), "/mails/:id/reveal": k.unlockPage(mailNoun),
+		"/consents/:id/withdraw": k.withdrawConsent, "/people/:id/erase": k.erasePerson,
+	} {
+		e.POST(path, k.page(record.Operator, do))
+	}
+}
+
+// A showing answers one request of a visitor.
+type showing func(c *gin.Context, s *sheet) error
+
+// page serves a visitor who may do this; a stranger is led to the login.
+func (k *console) page(role record.Role, show showing) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		who, err := k.who(c.Request)
+		form := c.Request.Method == http.MethodPost
+		if ats.FaultOf(err) == ats.Denied {
+			to := c.Request.URL.RequestURI()
+			if form {
+				to = localPath(c.Request.URL.Path)
+			}
+			c.Redirect(http.StatusSeeOther, loginAddress(to, form))
+			return
+		}
+		s := k.sheet(c, who)
+		if err == nil && form {
+			err = k.checkForm(c, who)
+		}
+		if err == nil && !who.Role.Includes(role) {
+			k.refuse(c, s, role)
+			return
+		}
+		if err == nil {
+			err = show(c, s)
+		}
+		if err != nil {
+			k.sorry(c, s, err)
+		}
+	}
+}
+
+// A sheet is what every page needs.
+type sheet struct {
+	k      *console
+	Lang   string
+	Now    time.Time
+	Who    visitor
+	Title  string // of the window; says nothing about a person
+	Lead   string
+	Nav    string // the entry of the navigation that the page belongs to
+	Path   string // to come back to after a change of language
+	Beat   beat
+	zone   *time.Location
+	Broken int // companies whose newest file is not in force
+}
+
+func (k *console) sheet(c *gin.Context, who visitor) *sheet {
+	s := &sheet{k: k, Lang: negotiate(c.GetHeader("Accept-Language")), Now: k.Now(), Who: who, Path: "/", zone: k.zone()}
+	if cookie, err := c.Request.Cookie(languageCookie); err == nil && (cookie.Value == english || cookie.Value == japanese) {
+		s.Lang = cookie.Value
+	}
+	if c.Request.Method == http.MethodGet {
+		s.Path = c.Request.URL.RequestURI()
+	}
+	if who.Name == "" {
+		return s
+	}
+	for _, status := range k.Tenants.Status() {
+		s.Broken += min(len(status.Errors), 1)
+	}
+	// Without the numbers a page is still worth showing; the overview says why
+	// they are missing.
+	s.Beat, _ = k.pulse.feel(c.Request.Context())
+	return s
+}
+
+// zone is the clock of the pages: that of the companies when they have the
+// same, else UTC.
+func (k *console) zone() *time.Location {
+	var zone *time.Location
+	for _, c := range k.Tenants.Companies() {
+		switch z := c.Zone(); {
+		case zone == nil:
+			zone = z
+		case zone.String() != z.String():
+			return time.UTC
+		}
+	}
+	if zone == nil {
+		return time.UTC
+	}
+	return zone
+}
+
+// of makes the page follow the clock of one company.
+func (s *sheet) of(company string) {
+	if c, err := s.k.Tenants.Company(company); err == nil {
+		s.zone = c.Zone()
+	}
+}
+
+// render writes a page.
+func (k *console) render(c *gin.Context, code int, name string, page any) {
+	var out bytes.Buffer
+	if err := consoleTemplates.ExecuteTemplate(&out, name+".html", page); err != nil {
+		k.Log.ErrorContext(c.Request.Context(), "page failed", "page", name, "err", err)
+		c.String(http.StatusInternalServerError, "this page could not be made; the log says more\n")
+		return
+	}
+	c.Data(code, "text/html; charset=utf-8", out.Bytes())
+}
+
+// A sorryPage says what went wrong, where, and what to do.
+type sorryPage struct {
+	*sheet
+	Text string
+	Code string // the error in the words of the program
+}
+
+// sorry answers an error.
+func (k *console) sorry(c *gin.Context, s *sheet, err error) {
+	fault, code := ats.FaultOf(err), status(err)
+	p := sorryPage{sheet: s, Code: err.Error()}
+	switch fault {
+	case ats.Denied:
+		code = http.StatusForbidden
+	case ats.Duplicate:
+		code = http.StatusConflict
+	case ats.Busy:
+		c.Header("Retry-After", seconds(err))
+	case ats.Invalid, ats.NotFound, ats.Conflict, ats.TooLarge:
+	default:
+		fault, p.Code = "ours", ""
+		k.Log.ErrorContext(c.Request.Context(), "request failed", "route", c.FullPath(), "err", err)
+	}
+	p.Title, p.Text = s.t("sorry."+string(fault)+".h1"), s.t("sorry."+string(fault))
+	k.render(c, code, "sorry", p)
+}
+
+// refuse answers a visitor whose role is too small.
+func (k *console) refuse(c *gin.Context, s *sheet, role record.Role) {
+	s.Title = s.t("sorry.role.h1")
+	k.render(c, http.StatusForbidden, "sorry", sorryPage{sheet: s, Text: s.t("sorry.role", "role", s.t("role."+string(role)), "yours", s.t("role."+string(s.Who.Role)))})
+}
+
+// lost answers an address that does not exist.
+func (k *console) lost(c *gin.Context) {
+	err := ats.Errorf(ats.NotFound, "no page %s", c.Request.URL.Path)
+	if strings.HasPrefix(c.Request.URL.Path, "/api/") {
+		k.fail(c, ats.Errorf(ats.NotFound, "no route %s %s; see %s/openapi.json", c.Request.Method, c.Request.URL.Path, apiBase))
+		return
+	}
+	who, denied := k.who(c.Request)
+	if denied != nil {
+		c.Redirect(http.StatusSeeOther, "/login")
+		return
+	}
+	k.sorry(c, k.sheet(c, who), err)
+}
+
+// t returns a sentence of the catalogue for Go code; the tests try every one.
+func (s *sheet) t(key string, pairs ...any) string {
+	text, err := s.T(key, pairs...)
+	if err != nil {
+		return key
+	}
+	return text
+}
+
+// T returns a sentence of the catalogue.
+func (s *sheet) T(key string, pairs ...any) (string, error) {
+	return consoleWords.say(s.Lang, key, pairs...)
+}
+
+// consoleWords is the catalogue of the console.
+var consoleWords = mustWords("templates/console/words.json")
+
+// known returns a sentence of the catalogue if there is one, else plain: codes
+// of vendors and errors of the program stay as they are.
+func (s *sheet) known(key, plain string) string {
+	if text, err := s.T(key); err == nil {
+		return text
+	}
+	return plain
+}
+
+// Count writes a number with its noun: "21 jobs".
+func (s *sheet) Count(noun string, n int) string {
+	key := "count." + noun
+	if n == 1 {
+		key += ".one"
+	}
+	return s.t(key, "n", s.Num(n))
+}
+
+// Num writes a number with separators.
+func (s *sheet) Num(n int) string {
+	text := fmt.Sprint(n)
+	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+// May reports whether the visitor may act.
+func (s *sheet) May() bool { return s.Who.Role.Includes(record.Operator) }
+
+// A revealForm asks why somebody wants to see what is personal.
+type revealForm struct {
+	URL  string
+	In   string // page to come back to
+	Text string
+}
+
+// Reveal makes the form for one row.
+func (s *sheet) Reveal(path, id, in string) revealForm {
+	return revealForm{URL: "/" + path + "/" + url.PathEscape(id) + "/reveal", In: in, Text: s.t("reveal." + path)}
+}
+
+// Entries are the entries of the navigation, with how much in each needs a
+// person.
+func (s *sheet) Entries() []link {
+	open := s.Beat.Of("")
+	needs := map[string]int{
+		"mails": open.Mails["stopped"] + open.Mails["unclear"] + open.Mails["failed"], "jobs": open.Jobs["dead"],
+		"deliveries": open.Deliveries["parked"] + open.Deliveries["quarantined"], "referrals": open.Referrals["failed"], "companies": s.Broken,
+	}
+	var out []link
+	for _, name := range []string{"overview", "mailbox", "applications", "deliveries", "mails", "jobs", "referrals", "consents", "credits", "batches", "companies", "audit", "help"} {
+		l := link{Text: s.t("nav." + name), URL: "/" + name, Count: needs[name], Active: s.Nav == name}
+		if name == "overview" {
+			l.URL = "/"
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// Asset is the address of a static file.
+func (s *sheet) Asset(name string) string { return consoleAssets[name].url() }
+
+// Other is the language that the page is not in.
+func (s *sheet) Other() string {
+	if s.Lang == english {
+		return japanese
+	}
+	return english
+}
+
+// Name is the visitor's name without its kind.
+func (s *sheet) Name() string {
+	_, name, ok := strings.Cut(s.Who.Name, ":")
+	if !ok {
+		return s.Who.Name
+	}
+	return name
+}
+
+// Company is a company's name in the language of the page, or its id when it
+// is not configured any more.
+func (s *sheet) Company(id string) string {
+	if c, err := s.k.Tenants.Company(id); err == nil {
+		if name := c.Name.In(s.Lang); name != "" {
+			return name
+		}
+	}
+	return id
+}
+
+// Short is the end of an id, which is enough to tell it from its neighbours.
+func (s *sheet) Short(id string) string {
+	if len(id) <= 10 {
+		return id
+	}
+	return "…" + id[len(id)-8:]
+}
+
+// At writes a time for a table.
+func (s *sheet) At(t time.Time) string {
+	if t.IsZero() {
+		return "—"
+	}
+	t = t.In(s.zone)
+	if t.Year() != s.Now.In(s.zone).Year() {
+		return t.Format("2006/01/02 15:04")
+	}
+	return t.Format("01/02 15:04")
+}
+
+// Clock writes the time of day to the second.
+func (s *sheet) Clock(t time.Time) string { return t.In(s.zone).Format("15:04:05") }
+
+// Day writes a date out.
+func (s *sheet) Day(t time.Time) string { return day(t.In(s.zone), s.Lang) }
+
+// Long writes a date and the time of day out.
+func (s *sheet) Long(t time.Time) string { return moment(t.In(s.zone), s.Lang) }
+
+// Zone says which clock the times of the page follow.
+func (s *sheet) Zone() string { return zoneName(s.zone, s.Lang) }
+
+// For writes a span of time in its two largest units at most.
+func (s *sheet) For(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return s.t("span.seconds", "n", max(int(d.Seconds()), 0))
+	case d < time.Hour:
+		return s.t("span.minutes", "n", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return s.t("span.hours", "n", int(d.Hours()), "m", int(d.Minutes())%60)
+	}
+	return s.t("span.days", "n", int(d.Hours()/24))
+}
+
+// Since writes how long ago t was.
+func (s *sheet) Since(t time.Time) string { return s.For(s.Now.Sub(t)) }
+
+// Stamp writes a time for machines, beside the one for people.
+func (s *sheet) Stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

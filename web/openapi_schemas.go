@@ -1,0 +1,271 @@
+package web
+
+// schemas are the shapes that bodies and answers have.
+var schemas = map[string]shape{
+	"Problem": {text: "An error (RFC 9457).", lines: `
+		type text
+		title text
+		detail text Where, what, and what to do.
+		status int`},
+	"Order": {text: "One id, or a filter of the words that the list knows; email needs company beside it.", closed: true, lines: `
+		id text?
+		filter texts? Words of the list's query without after and limit; email where the rows have a person's address.
+		reason text? Required unless dry_run; kept in the audit log. Write nothing personal.
+		dry_run bool? Only count. True by default with a filter, false with an id.`},
+	"Resolution": {closed: true, of: "Order", lines: `
+		sent bool? Required unless dry_run: true when the mails left, false when they did not and shall go out again.`},
+	"Reason": {closed: true, lines: `
+		reason text Kept in the audit log. Write nothing personal.`},
+	"Find": {closed: true, lines: `
+		company text
+		query text An address or a full name.`},
+	"Done": {text: "What a verb did, or would do.", lines: `
+		verb text
+		matched int
+		changed int
+		skipped counts? How many were left alone, by reason.
+		batch text? Set when more than one was changed.
+		dry_run bool
+		ids []text? The first hundred.`},
+	"Delivery": {text: "One raw payload and what became of it.", lines: `
+		id text
+		company text
+		connection text
+		vendor text
+		door text
+		disposition state:deliveries
+		reason text
+		repeats int Redeliveries answered with success.
+		size int Bytes of the body.
+		received_at time
+		expires_at time? When the payload is deleted.`},
+	"DeliveryDetail": {of: "Delivery", lines: `
+		events []Event
+		jobs []Job
+		audit []Audit`},
+	"Payload": {lines: `
+		header lists?
+		query lists?
+		body text?
+		body_base64 text? Of a body that is not text.`},
+	"Application": {text: "One person's candidacy with the latest known state.", lines: `
+		id text
+		company text
+		connection text
+		vendor text
+		application_id text The vendor's id.
+		candidate_id text? The vendor's id.
+		person_id text
+		state state:applications
+		side text company, candidate or unknown.
+		evidence text
+		job_title text?
+		stage text?
+		stage_kind text?
+		locale text?
+		decision text Code of the last decision.
+		state_at time
+		updated_at time`},
+	"ApplicationDetail": {of: "Application", lines: `
+		events []Event
+		mails []Mail
+		consents []Consent
+		referrals []Referral
+		audit []Audit`},
+	"Candidate": {text: "Who applied. Personal.", lines: `
+		id text?
+		name text?
+		family_name text?
+		given_name text?
+		kana text?
+		email text?
+		locale text?
+		type text?
+		do_not_contact bool?
+		private bool?
+		anonymized bool?`},
+	"Check": {text: "One question that a decision asked, in order.", lines: `
+		code text
+		ok bool
+		detail text?`},
+	"Event": {text: "One fact about an application, with the decision about it.", lines: `
+		id text
+		delivery text
+		application text
+		state state:applications
+		side text
+		evidence text
+		clock text Where the time was read: decided, sent or received.
+		status text? The vendor's word.
+		stale bool? Older than what was known: it changed nothing.
+		action text mail, hold or none.
+		code text
+		checks []Check?
+		occurred_at time
+		created_at time`},
+	"Mail": {text: "One message of the outbox without its content.", lines: `
+		id text
+		company text
+		application text?
+		application_id text The vendor's id.
+		person_id text
+		purpose text
+		state state:mails
+		stopped bool A held mail that waits for a person.
+		released bool?
+		reason text
+		template text
+		version text
+		locale text
+		send_id text
+		transport text?
+		provider_id text?
+		delivery text? Last word of the provider.
+		attempts int
+		due_at time
+		decided_at time?
+		sent_at time?
+		created_at time
+		updated_at time`},
+	"MailDetail": {of: "Mail", lines: `
+		tries []Attempt
+		provider_events []ProviderEvent
+		jobs []Job
+		audit []Audit`},
+	"Attempt": {lines: `
+		number int
+		outcome text
+		detail text?
+		started_at time
+		ended_at time?`},
+	"ProviderEvent": {lines: `
+		kind text
+		detail text?
+		at time`},
+	"Address": {lines: `
+		address text
+		name text?`},
+	"Message": {text: "A mail exactly as it leaves. Personal.", lines: `
+		send_id text
+		company text
+		from Address
+		reply_to Address
+		to Address
+		subject text
+		text text
+		html text
+		header texts?
+		template text
+		version text
+		locale text`},
+	"Job": {text: "One unit of asynchronous work.", lines: `
+		id text
+		company text
+		kind text
+		queue text
+		subject text The delivery, mail or referral it works on.
+		state state:jobs
+		seq int
+		attempts int
+		starts int
+		error text
+		fault text?
+		replay_of text?
+		batch text?
+		trace text?
+		due_at time
+		created_at time
+		updated_at time`},
+	"JobDetail": {of: "Job", lines: `
+		jobs []Job Other jobs of the same subject.
+		audit []Audit`},
+	"Batch": {text: "One deed over many things.", lines: `
+		id text
+		verb text
+		noun text
+		filter text
+		company text?
+		actor text
+		reason text
+		state text
+		matched int
+		changed int
+		created_at time`},
+	"BatchDetail": {of: "Batch", lines: `
+		jobs []Job The newest jobs of the batch.`},
+	"Consent": {text: "One recorded yes.", lines: `
+		id text
+		company text
+		person_id text
+		registration text
+		purpose text
+		text_version text
+		locale text
+		text text? As the person saw it.
+		how text
+		given_at time
+		confirmed_at time?
+		withdrawn_at null`},
+	"Referral": {text: "The hand-over of one consented profile to one recipient.", lines: `
+		id text
+		company text
+		recipient text
+		person_id text
+		registration text
+		state state:referrals
+		reference text?
+		reason text?
+		fields []text? Names of what was provided.
+		created_at time
+		updated_at time`},
+	"ReferralDetail": {of: "Referral", lines: `
+		jobs []Job
+		audit []Audit`},
+	"Credit": {text: "One entry of a company's ledger.", lines: `
+		id text
+		company text
+		kind text
+		person_id text
+		referral text?
+		amount int
+		policy text
+		at time`},
+	"Slot": {text: "One free introduction that a company earned.", lines: `
+		id text
+		company text
+		state text
+		policy text
+		earned_at time`},
+	"Account": {text: "A company's ledger in sum.", lines: `
+		company text
+		net int
+		ratio int
+		to_next int
+		slots []Slot
+		entries []Credit Empty in the list of all companies.`},
+	"Audit": {text: "Who did what to what, why and when; each entry carries the hash of the one before.", lines: `
+		seq int
+		actor text
+		verb text
+		noun text
+		subject text
+		company text?
+		reason text?
+		detail text?
+		at time
+		hash text`},
+	"Brake": {text: "A stop that needs a person, or a repair.", lines: `
+		id text
+		company text
+		kind text
+		cause text
+		opened_at time
+		probe_at time?
+		resolved_at time?`},
+	"CompanyStatus": {text: "Which file of a company is in force, and what is wrong with a newer one.", lines: `
+		company text
+		file text
+		hash text
+		applied_at time
+		errors []text Each with file and line.`},
+}

@@ -1,0 +1,82 @@
+package web
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/career-relay/connector/record"
+)
+
+// queues are the queues as metrics and pages list them.
+var queues = []string{record.LiveQueue, record.BulkQueue, record.OpsQueue}
+
+// A beat is the state of the whole service at one moment: what is open, what
+// came in within a day, which brakes are on.
+type beat struct {
+	record.Pulse
+	Brakes []record.Brake
+	At     time.Time
+}
+
+// A pulse feels the service at most once in a few seconds, however many pages
+// and scrapes ask.
+type pulse struct {
+	desk Desk
+	now  func() time.Time
+
+	reading sync.Mutex // held by the one who reads; guards nothing else
+	mu      sync.Mutex
+	last    beat
+}
+
+// fresh is how long a beat is good enough; lately is how far back it looks.
+const (
+	fresh  = 3 * time.Second
+	lately = 24 * time.Hour
+)
+
+// feel returns the last beat, or a new one when that is too old. While one
+// caller reads, the others get the old one.
+func (p *pulse) feel(ctx context.Context) (beat, error) {
+	now := p.now()
+	if last, ok := p.known(now); ok {
+		return last, nil
+	}
+	if !p.reading.TryLock() {
+		if last, _ := p.known(now); !last.At.IsZero() {
+			return last, nil
+		}
+		p.reading.Lock() // the first beat of all: wait for it
+	}
+	defer p.reading.Unlock()
+	if last, ok := p.known(now); ok {
+		return last, nil
+	}
+	read, err := p.desk.Pulse(ctx, now.Add(-lately))
+	if err != nil {
+		return beat{}, err
+	}
+	brakes, err := p.desk.Brakes(ctx, "", false)
+	if err != nil {
+		return beat{}, err
+	}
+	next := beat{Pulse: read, Brakes: brakes, At: now}
+	p.mu.Lock()
+	p.last = next
+	p.mu.Unlock()
+	return next, nil
+}
+
+// forget makes the next caller feel anew, after something was done.
+func (p *pulse) forget() {
+	p.mu.Lock()
+	p.last.At = time.Time{}
+	p.mu.Unlock()
+}
+
+func (p *pulse) known(now time.Time) (beat, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.last, !p.last.At.IsZero() && now.Sub(p.last.At) < fresh
+}

@@ -1,0 +1,132 @@
+package web
+
+import (
+	"context"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/career-relay/connector/ats"
+	"github.com/career-relay/connector/record"
+)
+
+// A noun is a kind of row that lists show: what it is called, by which words
+// of a record.Filter it can be narrowed and which states it has.
+type noun struct {
+	Path   string // of its list, in the console and in the API
+	One    string // as the audit log calls it
+	words  []string
+	States []string
+	email  bool // can be narrowed by address too, which never stands in a URL
+}
+
+var (
+	deliveryNoun = noun{
+		"deliveries", "delivery", []string{"id", "company", "connection", "vendor", "state", "error", "application", "person", "batch", "since", "until"},
+		[]string{"new", "decoded", "ignored", "parked", "quarantined"}, true,
+	}
+	applicationNoun = noun{
+		"applications", "application", []string{"id", "company", "connection", "vendor", "state", "error", "application", "person", "since", "until"},
+		[]string{"rejected", "withdrawn", "hired", "reopened", "closed", "erased", "merged"}, true,
+	}
+	mailNoun = noun{
+		"mails", "mail", []string{"id", "company", "connection", "vendor", "purpose", "state", "error", "application", "person", "batch", "since", "until", "order"},
+		[]string{"held", "stopped", "sending", "sent", "unclear", "failed", "cancelled", "suppressed"}, true,
+	}
+	jobNoun = noun{
+		"jobs", "job", []string{"id", "company", "connection", "vendor", "kind", "state", "error", "application", "person", "batch", "since", "until"},
+		[]string{"waiting", "dispatched", "running", "done", "dead", "cancelled", "unclear"}, true,
+	}
+	referralNoun = noun{
+		"referrals", "referral", []string{"id", "company", "recipient", "state", "error", "application", "person", "batch", "since", "until"},
+		[]string{"waiting", "handed_over", "failed", "cancelled", "withdrawn"}, true,
+	}
+	consentNoun = noun{
+		"consents", "consent", []string{"id", "company", "purpose", "state", "application", "person", "since", "until"},
+		[]string{"given", "withdrawn"}, true,
+	}
+	batchNoun = noun{"batches", "batch", []string{"id", "company", "state"}, nil, false}
+	auditNoun = noun{"audit", "audit entry", []string{"id", "company", "since"}, nil, false}
+)
+
+// nouns lists the rows that can be searched, in the order in which a filter
+// without a noun is tried on them.
+var nouns = []noun{applicationNoun, mailNoun, jobNoun, deliveryNoun, referralNoun, consentNoun, batchNoun, auditNoun}
+
+// paging are the words of a list that are not part of a selection.
+var paging = []string{"after", "limit"}
+
+// filter reads a selection of n from the query of an address. A word that n
+// does not have is refused, because ignoring it would select more than was
+// asked for.
+func (n noun) filter(q url.Values, now time.Time, more ...string) (record.Filter, error) {
+	for word := range q {
+		if !slices.Contains(n.words, word) && !slices.Contains(more, word) {
+			return record.Filter{}, ats.Errorf(ats.Invalid, "%q does not narrow %s; have %s", word, n.Path, strings.Join(append(n.words[:len(n.words):len(n.words)], more...), " "))
+		}
+	}
+	f, err := record.ParseFilter(q, now)
+	if err != nil {
+		return f, err
+	}
+	if f.State != "" && len(n.States) > 0 && !slices.Contains(n.States, f.State) {
+		return f, ats.Errorf(ats.Invalid, "state: %q is not a state of %s; have %s", f.State, n.Path, strings.Join(n.States, " "))
+	}
+	return f, nil
+}
+
+// An order is a verb over a selection, with what only some verbs ask.
+type order struct {
+	record.Order
+	Sent *bool // of resolve: whether the mail left
+}
+
+// A verb does something to what a filter selects. Console and API have the same.
+type verb struct {
+	noun    noun
+	name    string
+	summary string
+	do      func(ctx context.Context, d Desk, o order) (record.Done, error)
+}
+
+var verbs = []verb{
+	{jobNoun, "retry", "Run dead or waiting jobs again, now", func(ctx context.Context, d Desk, o order) (record.Done, error) { return d.RetryJobs(ctx, o.Order) }},
+	{jobNoun, "cancel", "Take waiting or dead jobs away", func(ctx context.Context, d Desk, o order) (record.Done, error) { return d.CancelJobs(ctx, o.Order) }},
+	{deliveryNoun, "replay", "Read deliveries again with today's rules", func(ctx context.Context, d Desk, o order) (record.Done, error) {
+		return d.ReplayDeliveries(ctx, o.Order)
+	}},
+	{mailNoun, "release", "Let stopped mails go at their time", func(ctx context.Context, d Desk, o order) (record.Done, error) { return d.ReleaseMails(ctx, o.Order) }},
+	{mailNoun, "stop", "Hold waiting mails until a person releases them", func(ctx context.Context, d Desk, o order) (record.Done, error) { return d.StopMails(ctx, o.Order) }},
+	{mailNoun, "cancel", "Take waiting mails back for good", func(ctx context.Context, d Desk, o order) (record.Done, error) { return d.CancelMails(ctx, o.Order) }},
+	{mailNoun, "resolve", "Say of unclear mails whether they left; those that did not go out again", resolve},
+	{referralNoun, "retry", "Hand over again what failed", func(ctx context.Context, d Desk, o order) (record.Done, error) { return d.RetryReferrals(ctx, o.Order) }},
+}
+
+func resolve(ctx context.Context, d Desk, o order) (record.Done, error) {
+	if o.Sent == nil {
+		if !o.DryRun {
+			return record.Done{}, ats.Errorf(ats.Invalid, "sent: required; true when the mails left, false when they did not and shall go out again")
+		}
+		o.Sent = new(bool) // counts the same either way
+	}
+	return d.ResolveMails(ctx, o.Order, *o.Sent)
+}
+
+// run does a verb, or only counts, and lets the pages see what changed.
+func (k *desk) run(ctx context.Context, v verb, o order) (record.Done, error) {
+	o.Reason = strings.TrimSpace(o.Reason)
+	done, err := v.do(ctx, k.Desk, o)
+	if err == nil && !o.DryRun {
+		k.pulse.forget()
+	}
+	return done, err
+}
+
+// needReason refuses what must not be done without saying why.
+func needReason(reason string) (string, error) {
+	if reason = strings.TrimSpace(reason); reason == "" {
+		return "", ats.Errorf(ats.Invalid, "reason: required; it is kept in the audit log")
+	}
+	return reason, nil
+}
