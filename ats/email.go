@@ -29,7 +29,7 @@ func ParseEmail(raw string) (address Email, problem string) {
 	if strings.Count(s, "@") > 1 && strings.ContainsAny(s, ",;/|、 \t\r\n") {
 		return "", EmailSeveral
 	}
-	local, domain, _ := cutLast(s, "@")
+	local, domain := parts(s)
 	local = unquote(local)
 	ascii, ok := asciiDomain(strings.ToLower(domain))
 	if !ok || !validLocal(local) || len(local)+1+len(ascii) > maxAddress {
@@ -62,12 +62,13 @@ func fold(s string) string {
 	}, s)
 }
 
-func cutLast(s, sep string) (before, after string, found bool) {
-	i := strings.LastIndex(s, sep)
+// parts cuts an address at its last @; without one there is no domain.
+func parts(address string) (local, domain string) {
+	i := strings.LastIndex(address, "@")
 	if i < 0 {
-		return s, "", false
+		return address, ""
 	}
-	return s[:i], s[i+len(sep):], true
+	return address[:i], address[i+1:]
 }
 
 // unquote takes the quotes away that some systems put around an old carrier form.
@@ -139,7 +140,7 @@ func notOwn(local, domain string) bool {
 // Quoted returns the address as mail protocols want it: the local part of an
 // old carrier form is put in quotes.
 func (e Email) Quoted() string {
-	local, domain, _ := cutLast(string(e), "@")
+	local, domain := parts(string(e))
 	if strings.HasPrefix(local, ".") || strings.HasSuffix(local, ".") || strings.Contains(local, "..") {
 		return `"` + local + `"@` + domain
 	}

@@ -12,18 +12,18 @@ import (
 )
 
 // read reads the vectors of a file.
-func read[T any](t testing.TB, path string) []T {
-	t.Helper()
+func read[T any](tb testing.TB, path string) []T {
+	tb.Helper()
 	b, err := os.ReadFile(path)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var out []T
 	if err := json.Unmarshal(b, &out); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if len(out) == 0 {
-		t.Fatalf("%s holds no vectors", path)
+		tb.Fatalf("%s holds no vectors", path)
 	}
 	return out
 }

@@ -119,8 +119,9 @@ func placeholder(s string) bool {
 }
 
 // garbled are the marks of UTF-8 that was read as a Japanese legacy encoding,
-// and of signs that stand for a name in a sample.
-var garbled = regexp.MustCompile(`\p{Han}[ｦ-ﾟ]|[ｦ-ﾟ]\p{Han}|[縺繧繝].*[縺繧繝]|[〇○◯]{2}`)
+// of signs that stand for a name in a sample, and of a part that a program left
+// out. Somebody may be called Null, but not null.
+var garbled = regexp.MustCompile(`\p{Han}[ｦ-ﾟ]|[ｦ-ﾟ]\p{Han}|[縺繧繝].*[縺繧繝]|[〇○◯]{2}|(^| )(null|undefined)( |$)`)
 
 // damaged reports whether s holds anything that no name is written with, or no
 // letter at all.

@@ -17,7 +17,7 @@ import (
 	"github.com/career-relay/connector/ats"
 )
 
-// Options says where the files are.
+// Options says where the files are. Every field but Validate is required.
 type Options struct {
 	Dir    string
 	Lookup func(name string) (string, bool) // of environment variables

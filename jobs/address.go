@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"cmp"
+	"net"
 	"net/url"
 	"strconv"
 	"strings"
@@ -13,6 +14,8 @@ import (
 	"github.com/career-relay/connector/ats"
 )
 
+const sentinelScheme = "redis-sentinel://"
+
 // parseAddress reads REDIS_URL. No error quotes it: it may hold a password.
 func parseAddress(address string) (*redis.UniversalOptions, error) {
 	o := &redis.UniversalOptions{
@@ -20,7 +23,7 @@ func parseAddress(address string) (*redis.UniversalOptions, error) {
 		// The probing would only cost a command that older servers refuse.
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
-	if strings.HasPrefix(address, "redis-sentinel:") {
+	if strings.HasPrefix(address, sentinelScheme) {
 		return o, parseSentinel(address, o)
 	}
 	p, err := redis.ParseURL(address)
@@ -36,17 +39,27 @@ func parseAddress(address string) (*redis.UniversalOptions, error) {
 // parseSentinel reads redis-sentinel://user:password@host1:26379,host2:26379/master/0.
 // The sentinels' own password stands in the query as sentinel_password.
 func parseSentinel(address string, o *redis.UniversalOptions) error {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" {
+	rest, _ := strings.CutPrefix(address, sentinelScheme)
+	path := strings.IndexAny(rest, "/?")
+	if path < 0 {
+		path = len(rest)
+	}
+	at := strings.LastIndex(rest[:path], "@") + 1
+	hosts := rest[at:path] // no URL has several, so they are taken out
+	u, err := url.Parse(sentinelScheme + rest[:at] + "hosts" + rest[path:])
+	if err != nil || hosts == "" {
 		return ats.Errorf(ats.Invalid, "REDIS_URL is not an address; write redis-sentinel://host1:26379,host2:26379/master/0")
 	}
 	master, db, _ := strings.Cut(strings.Trim(u.Path, "/"), "/")
 	if master == "" {
 		return ats.Errorf(ats.Invalid, "REDIS_URL names no master; write redis-sentinel://host1:26379,host2:26379/master/0")
 	}
-	for host := range strings.SplitSeq(u.Host, ",") {
+	for host := range strings.SplitSeq(hosts, ",") {
 		if !strings.Contains(host, ":") {
 			host += ":26379"
+		}
+		if _, _, err := net.SplitHostPort(host); err != nil {
+			return ats.Errorf(ats.Invalid, "REDIS_URL: %q is not a host with its port", host)
 		}
 		o.Addrs = append(o.Addrs, host)
 	}

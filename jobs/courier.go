@@ -59,6 +59,7 @@ func OpenCourier(address string, log *slog.Logger) (*Courier, error) {
 	once := *options
 	once.MaxRetries = -1
 	c.receive = redis.NewUniversalClient(&once)
+	c.receive.AddHook(breather{})
 	c.client = asynq.NewClientFromRedisClient(c.send)
 	go c.tick()
 	return c, nil
@@ -166,6 +167,33 @@ func (c *Courier) Depths() (map[string]Depth, error) {
 		out[p.queue] = Depth{Pending: info.Pending, Active: info.Active, Retry: info.Retry, Archived: info.Archived}
 	}
 	return out, nil
+}
+
+// A breather makes whoever got an error from Redis wait. asynq's servers ask
+// again at once, which would keep the processor busy for as long as Redis is
+// away.
+type breather struct{}
+
+// errorPause is how long.
+const errorPause = 200 * time.Millisecond
+
+// DialHook implements redis.Hook.
+func (breather) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+// ProcessHook implements redis.Hook.
+func (breather) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, cmd)
+		if err != nil && !errors.Is(err, redis.Nil) && !redis.HasErrorPrefix(err, "NOSCRIPT") {
+			sleep(ctx, errorPause)
+		}
+		return err
+	}
+}
+
+// ProcessPipelineHook implements redis.Hook.
+func (breather) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
 }
 
 // quiet gives go-redis' own log lines to ours.

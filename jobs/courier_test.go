@@ -2,13 +2,17 @@ package jobs
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
 	"github.com/google/go-cmp/cmp"
 	"github.com/hibiken/asynq"
 
@@ -61,7 +65,7 @@ func TestABadAddressIsRefusedWithoutQuotingIt(t *testing.T) {
 	for _, address := range []string{
 		"cache:6379", "http://user:hunter2@h", "redis://user:hunter2@h:port", "redis://user:hunter2@h/db", "redis://h?hunter2=1",
 		"redis-sentinel://user:hunter2@/main", "redis-sentinel://user:hunter2@s1", "redis-sentinel://user:hunter2@s1/", "redis-sentinel:hunter2",
-		"redis-sentinel://user:hunter2@s1:26379/main/zero", "redis-sentinel://user:hunter2@s1%zz/main",
+		"redis-sentinel://user:hunter2@s1:26379/main/zero", "redis-sentinel://user:hunter2@s1:1:2/main",
 	} {
 		c, err := OpenCourier(address, slog.New(slog.DiscardHandler))
 		if ats.FaultOf(err) != ats.Invalid || c != nil {
@@ -196,7 +200,6 @@ func TestACourierDoesNotWaitForASilentRedis(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.Delay(time.Hour)
-	t.Cleanup(func() { p.Delay(0) })
 	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if err := c.Ping(short); ats.FaultOf(err) != ats.Busy || !errors.Is(err, context.DeadlineExceeded) {
@@ -240,4 +243,36 @@ func await(t testing.TB, what string, done func() bool) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	t.Fatalf("never: %s", what)
+}
+
+func TestACourierFindsTheMasterThroughSentinels(t *testing.T) {
+	s := jobstest.Redis(t)
+	c := openCourier(t, jobstest.Sentinel(t, s))
+	if err := c.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Carry(t.Context(), record.Ticket{Job: "j", Seq: 1, Queue: record.LiveQueue}); err != nil {
+		t.Fatal(err)
+	}
+	depths, err := openCourier(t, s.URL()).Depths()
+	if err != nil || depths[record.LiveQueue].Pending != 1 {
+		t.Errorf("depths at the master %+v, %v", depths, err)
+	}
+}
+
+func TestACourierChecksCertificates(t *testing.T) {
+	server := httptest.NewTLSServer(nil) // for its certificate
+	defer server.Close()
+	redis, err := miniredis.RunTLS(&tls.Config{Certificates: server.TLS.Certificates})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer redis.Close()
+	if err := openCourier(t, "rediss://"+redis.Addr()+"/0?skip_verify=true").Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+	var unknown x509.UnknownAuthorityError
+	if err := openCourier(t, "rediss://"+redis.Addr()+"/0").Ping(t.Context()); !errors.As(err, &unknown) {
+		t.Errorf("got %v", err)
+	}
 }

@@ -45,7 +45,7 @@ func (w *Worker) decode(ctx context.Context, j record.Job) (record.JobState, err
 		return "", err
 	}
 	events, err = complete(ctx, conn, events)
-	if fault := ats.FaultOf(err); fault == ats.Invalid || fault == ats.NotFound {
+	if fault := ats.FaultOf(err); ctx.Err() == nil && (fault == ats.Invalid || fault == ats.NotFound) {
 		return w.park(ctx, j, row, err)
 	}
 	if err != nil {

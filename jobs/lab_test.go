@@ -87,15 +87,16 @@ func (l *lab) company() *configs.Company { return l.office.companies["acme"] }
 
 // A clock stands still until it is moved.
 type clock struct {
-	mu sync.Mutex
-	at time.Time // zero: the real time
+	mu   sync.Mutex
+	at   time.Time     // zero: the real time
+	skew time.Duration // against the real time
 }
 
 func (c *clock) now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.at.IsZero() {
-		return time.Now()
+		return time.Now().Add(c.skew)
 	}
 	return c.at
 }
@@ -185,8 +186,11 @@ func (v *vendor) as() connectors.Connector {
 }
 
 func (v *vendor) Decode(p connectors.Payload) ([]ats.Event, error) {
-	if v.decode != nil {
-		return v.decode(p)
+	v.mu.Lock()
+	decode := v.decode
+	v.mu.Unlock()
+	if decode != nil {
+		return decode(p)
 	}
 	var events []ats.Event
 	if err := json.Unmarshal(p.Body, &events); err != nil {

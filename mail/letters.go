@@ -101,25 +101,33 @@ func Load(own fs.FS) (*Templates, error) {
 		return nil, err
 	}
 	t := &Templates{letters: map[string]letter{}}
-	for base, purpose := range names {
-		for code, lang := range languages {
-			name, footer, offer := base+"."+code, footerFile+"."+code, offerFile+"."+code
-			if purpose == "" {
-				continue
+	for _, base := range slices.Sorted(maps.Keys(names)) {
+		for _, code := range slices.Sorted(maps.Keys(languages)) {
+			if names[base] != "" {
+				t.letters[base+"."+code] = assemble(base, code, files, sources)
+				errs = append(errs, t.try(base+"."+code, names[base]))
 			}
-			sum := sha256.New()
-			for _, n := range []string{name, footer, offer} {
-				sum.Write(files[n+".txt"])
-			}
-			t.letters[name] = letter{
-				source: sources[name], lang: lang, footer: sources[footer].body,
-				parts:   map[*variable][]node{find("relay_offer"): sources[offer].body},
-				version: sources[name].version + "." + hex.EncodeToString(sum.Sum(nil))[:8],
-			}
-			errs = append(errs, t.try(name, purpose))
 		}
 	}
-	return t, errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// assemble puts a letter together with its parts. The version says which bytes
+// all of them were made from.
+func assemble(base, code string, files map[string][]byte, sources map[string]source) letter {
+	name, footer, offer := base+"."+code, footerFile+"."+code, offerFile+"."+code
+	sum := sha256.New()
+	for _, n := range []string{name, footer, offer} {
+		sum.Write(files[n+".txt"])
+	}
+	return letter{
+		source: sources[name], lang: languages[code], footer: sources[footer].body,
+		parts:   map[*variable][]node{find("relay_offer"): sources[offer].body},
+		version: sources[name].version + "." + hex.EncodeToString(sum.Sum(nil))[:8],
+	}
 }
 
 // read returns every file by name, the company's own over the shipped ones.

@@ -426,6 +426,22 @@ func TestValuesStayValues(t *testing.T) {
 	}
 }
 
+// A consent may name a page; the receipt then leads there in both parts.
+func TestReceiptShowsLinksOfConsents(t *testing.T) {
+	l := reply("ja")
+	l.Agreed = []string{"取扱い（https://relay.example.jp/privacy?v=3&l=ja）に同意します。"}
+	m, err := load(t, nil).Receipt(settings(), l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := mail.Check(m); err != nil {
+		t.Error(err)
+	}
+	if want := `href="https://relay.example.jp/privacy?v=3&amp;l=ja"`; !strings.Contains(m.HTML, want) || !strings.Contains(words(m.HTML), l.Agreed[0]) {
+		t.Errorf("no %s in\n%s", want, m.HTML)
+	}
+}
+
 func TestEnglishNamesTheSenderReadably(t *testing.T) {
 	ts := load(t, nil)
 	m := thanks(t, ts, settings(), letter("en"))

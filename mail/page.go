@@ -3,6 +3,7 @@ package mail
 import (
 	"cmp"
 	"html"
+	"regexp"
 	"strings"
 )
 
@@ -163,7 +164,7 @@ func (p *page) items(items []string) {
 	lines := make([]string, len(items))
 	for i, item := range items {
 		lines[i] = wrap(p.lang.bullet+tidy(item), p.lang.hang)
-		p.html.WriteString(p.lang.style.item + p.escape(tidy(item)) + "</li>\n")
+		p.html.WriteString(p.lang.style.item + p.linked(tidy(item)) + "</li>\n")
 	}
 	p.say(strings.Join(lines, "\n"))
 	p.html.WriteString("</ul>\n")
@@ -220,9 +221,8 @@ func (p *page) markup(spans []span) string {
 	var b strings.Builder
 	for _, s := range spans {
 		switch {
-		case s.value != nil && s.value.en == "contact" && webPage(p.vals.text["contact"]):
-			target := html.EscapeString(p.vals.text["contact"])
-			b.WriteString(p.lang.style.link + target + `">` + target + "</a>")
+		case s.value != nil && s.value.en == "contact":
+			b.WriteString(p.linked(p.vals.text["contact"]))
 		case s.value != nil:
 			b.WriteString(p.escape(p.vals.text[s.value.en]))
 		case s.cond != nil && p.vals.has(s.cond):
@@ -236,13 +236,31 @@ func (p *page) markup(spans []span) string {
 	return b.String()
 }
 
+// linked writes a value of the company's, whose links are shown as links.
+func (p *page) linked(value string) string {
+	var b strings.Builder
+	for {
+		at := link.FindStringIndex(value)
+		if at == nil {
+			b.WriteString(p.escape(value))
+			return b.String()
+		}
+		target := html.EscapeString(value[at[0]:at[1]])
+		b.WriteString(p.escape(value[:at[0]]) + p.lang.style.link + target + `">` + target + "</a>")
+		value = value[at[1]:]
+	}
+}
+
+// run finds Japanese among other words, with the selectors that choose a glyph.
+var run = regexp.MustCompile(`[\p{Han}\p{Hiragana}\p{Katakana}](?: ?[\p{Han}\p{Hiragana}\p{Katakana}\x{3001}-\x{303F}\x{30FB}ー（）\x{FE00}-\x{FE0F}\x{E0100}-\x{E01EF}])*`)
+
 // escape writes a value as HTML. What is in another language than the mail says
 // so, or gets a font that has its letters.
 func (p *page) escape(value string) string {
 	s := html.EscapeString(value)
 	switch {
 	case p.lang.code == "en" && japanese(value):
-		return `<span lang="ja">` + s + "</span>"
+		return run.ReplaceAllString(s, `<span lang="ja">$0</span>`)
 	case p.lang.code == "ja" && accented(value):
 		return `<span style="font-family:` + latin + `;">` + s + "</span>"
 	}

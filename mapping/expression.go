@@ -14,8 +14,37 @@ import (
 	"github.com/career-relay/connector/ats"
 )
 
-// Deadline bounds the evaluation of one payload.
-const Deadline = 200 * time.Millisecond
+// Deadline bounds the evaluation of one payload. One that has taken only few
+// steps by then gets ten times as long: it is not endless, the machine is busy.
+const (
+	Deadline = 200 * time.Millisecond
+	fewSteps = 10_000
+)
+
+// A budget is a context that ends an evaluation. Its user, gojq, asks it before
+// every step.
+type budget struct {
+	context.Context // ends last
+	first           context.Context
+	steps           int
+}
+
+func newBudget() (*budget, context.CancelFunc) {
+	last, cancel := context.WithTimeout(context.Background(), 10*Deadline)
+	first, cancelFirst := context.WithTimeout(last, Deadline)
+	return &budget{Context: last, first: first}, func() { cancelFirst(); cancel() }
+}
+
+// Done implements context.Context.
+func (b *budget) Done() <-chan struct{} {
+	if b.steps++; b.steps < fewSteps {
+		return b.Context.Done()
+	}
+	return b.first.Done()
+}
+
+// Err implements context.Context.
+func (b *budget) Err() error { return b.first.Err() }
 
 // refused are the functions of jq that reach outside the payload.
 var refused = []string{
@@ -90,7 +119,7 @@ func evaluate(ctx context.Context, code *gojq.Code, doc any) (any, error) {
 		if errors.Is(err, context.DeadlineExceeded) {
 			return nil, fmt.Errorf("takes longer than %s", Deadline)
 		}
-		return nil, nil //nolint:nilerr // a value of an unexpected kind is a missing value
+		return nil, nil // a value of an unexpected kind is a missing value
 	}
 	return v, nil
 }
@@ -111,7 +140,7 @@ func Parse(s string) (*Expression, error) {
 }
 
 func (x *Expression) value(doc any) any {
-	ctx, cancel := context.WithTimeout(context.Background(), Deadline)
+	ctx, cancel := newBudget()
 	defer cancel()
 	v, err := evaluate(ctx, x.code, doc)
 	if err != nil {
@@ -137,15 +166,15 @@ func (x *Expression) Text(doc any) (string, bool) {
 // has more than limit outputs, is an ats.Invalid error: a part of a payload
 // must not be lost silently.
 func (x *Expression) Values(doc any, limit int) ([]any, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), Deadline)
+	ctx, cancel := newBudget()
 	defer cancel()
 	var out []any
 	for iter := x.code.RunWithContext(ctx, doc); ; {
 		v, ok := iter.Next()
-		switch _, failed := v.(error); {
+		switch err, failed := v.(error); {
 		case !ok:
 			return out, nil
-		case failed && ctx.Err() != nil:
+		case failed && errors.Is(err, context.DeadlineExceeded):
 			return nil, ats.Errorf(ats.Invalid, "takes longer than %s", Deadline)
 		case failed:
 			return nil, ats.Errorf(ats.Invalid, "does not fit this payload")

@@ -10,11 +10,11 @@ import (
 	"github.com/career-relay/connector/mapping"
 )
 
-func expression(t testing.TB, text string) *mapping.Expression {
-	t.Helper()
+func expression(tb testing.TB, text string) *mapping.Expression {
+	tb.Helper()
 	x, err := mapping.Parse(text)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return x
 }

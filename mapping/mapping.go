@@ -84,7 +84,7 @@ func Compile(s Spec) (*Mapper, error) {
 
 // prefix puts a path before every line of a joined error.
 func prefix(path string, err error) error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // only the outermost join is split
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { // only the outermost join is split
 		var out []error
 		for _, e := range joined.Unwrap() {
 			out = append(out, prefix(path, e))
@@ -155,7 +155,7 @@ func compileFields(path string, fields map[string]string) (map[string]*gojq.Code
 // Map returns the event in doc, or none for a payload that a rule ignores. A
 // payload that no rule knows is an ats.Invalid error: it must not be lost.
 func (m *Mapper) Map(doc any, received time.Time) ([]ats.Event, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), Deadline)
+	ctx, cancel := newBudget()
 	defer cancel()
 	for i, r := range m.rules {
 		yes, err := evaluate(ctx, r.when, doc)

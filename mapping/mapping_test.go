@@ -24,35 +24,35 @@ func rejected(fields map[string]string) mapping.Spec {
 }
 
 // document is what expressions see of a JSON body; numbers keep their digits.
-func document(t testing.TB, body string) map[string]any {
-	t.Helper()
+func document(tb testing.TB, body string) map[string]any {
+	tb.Helper()
 	d := json.NewDecoder(strings.NewReader(body))
 	d.UseNumber()
 	var v any
 	if err := d.Decode(&v); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return map[string]any{"headers": map[string]any{}, "query": map[string]any{}, "body": v, "received": json.Number("1764000000")}
 }
 
-func compile(t testing.TB, s mapping.Spec) *mapping.Mapper {
-	t.Helper()
+func compile(tb testing.TB, s mapping.Spec) *mapping.Mapper {
+	tb.Helper()
 	m, err := mapping.Compile(s)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return m
 }
 
 // one maps a body to its only event.
-func one(t testing.TB, s mapping.Spec, body string) ats.Event {
-	t.Helper()
-	events, err := compile(t, s).Map(document(t, body), received)
+func one(tb testing.TB, s mapping.Spec, body string) ats.Event {
+	tb.Helper()
+	events, err := compile(tb, s).Map(document(tb, body), received)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if len(events) != 1 {
-		t.Fatalf("got %d events, want 1", len(events))
+		tb.Fatalf("got %d events, want 1", len(events))
 	}
 	return events[0]
 }
@@ -84,6 +84,8 @@ func TestCompileErrors(t *testing.T) {
 			`events[0]: state: "" is not one of [rejected withdrawn hired reopened closed erased merged]`, `events[0]: side: "" is not one of [company candidate unknown]`,
 		}},
 		"an ignored payload with a meaning": {rule(func(r *mapping.Rule) { r.Ignore = true }), []string{"events[0]: ignore: stands alone"}},
+		"a parked payload with a meaning":   {rule(func(r *mapping.Rule) { r.Park = "ask the vendor" }), []string{"events[0]: park: stands alone"}},
+		"a payload parked and ignored":      {mapping.Spec{Map: map[string]string{"id": ".x"}, Events: []mapping.Rule{{When: "true", Ignore: true, Park: "why"}}}, []string{"events[0]: ignore: stands alone"}},
 		"a rule's own unknown field":        {rule(func(r *mapping.Rule) { r.Map = map[string]string{"jobid": ".x"} }), []string{"events[0]: map.jobid: no such field; did you mean job.id?; have " + have}},
 		"no id anywhere": {
 			mapping.Spec{Events: []mapping.Rule{{When: "true", State: "rejected", Side: "company"}}},
@@ -196,20 +198,24 @@ func TestMap(t *testing.T) {
 			ats.Event{Application: "9007199254740993", Candidate: ats.Candidate{ID: "123456789012345678901234567890"}, Job: ats.Job{ID: "1.10"}, Reason: "-0", Source: "1e400", Status: "3", Stage: "0.5", Evidence: "123456789012345678901234567891"},
 		},
 		"large numbers are computed with exactly": {
-			map[string]string{"candidate.id": ".body.id + 1"}, `{"id":9007199254740993}`,
+			map[string]string{"candidate.id": ".body.id + 1"},
+			`{"id":9007199254740993}`,
 			ats.Event{Application: "9007199254740993", Candidate: ats.Candidate{ID: "9007199254740994"}},
 		},
 		"truth as text": {map[string]string{"reason": ".body.r"}, `{"id":"A-1","r":false}`, ats.Event{Application: "A-1", Reason: "false"}},
 		"a lone surrogate shows as damage": {
-			map[string]string{"candidate.name": ".body.name"}, `{"id":"A-1","name":"\ud842田"}`,
+			map[string]string{"candidate.name": ".body.name"},
+			`{"id":"A-1","name":"\ud842田"}`,
 			ats.Event{Application: "A-1", Candidate: ats.Candidate{Name: "\ufffd田"}},
 		},
 		"a name is kept as it was written": {
-			map[string]string{"candidate.name": ".body.name", "candidate.kana": ".body.kana"}, `{"id":"A-1","name":"\uFA10\u672C\u3000\u795E\u3099 ","kana":"\uFF76\uFF9E"}`,
+			map[string]string{"candidate.name": ".body.name", "candidate.kana": ".body.kana"},
+			`{"id":"A-1","name":"\uFA10\u672C\u3000\u795E\u3099 ","kana":"\uFF76\uFF9E"}`,
 			ats.Event{Application: "A-1", Candidate: ats.Candidate{Name: "\uFA10\u672C\u3000\u795E\u3099", FamilyName: "\uFA10\u672C", GivenName: "\u795E\u3099", Kana: "\uFF76\uFF9E"}},
 		},
 		"a part of a name that the vendor knows is not guessed": {
-			map[string]string{"candidate.name": ".body.name", "candidate.family_name": ".body.f"}, `{"id":"A-1","name":"佐藤 花子","f":"佐藤花"}`,
+			map[string]string{"candidate.name": ".body.name", "candidate.family_name": ".body.f"},
+			`{"id":"A-1","name":"佐藤 花子","f":"佐藤花"}`,
 			ats.Event{Application: "A-1", Candidate: ats.Candidate{Name: "佐藤 花子", FamilyName: "佐藤花"}},
 		},
 		"missing, null and unreachable fields": {
@@ -220,11 +226,13 @@ func TestMap(t *testing.T) {
 		"the first value of several": {map[string]string{"reason": ".body.list[]", "stage": ".body.a // .body.b"}, `{"id":"A-1","list":["x","y"],"b":"z"}`, ats.Event{Application: "A-1", Reason: "x", Stage: "z"}},
 		"white space around a value": {map[string]string{"reason": ".body.r"}, `{"id":" A-1\n","r":"　x y　"}`, ats.Event{Application: "A-1", Reason: "x y"}},
 		"a long value is cut between characters": {
-			map[string]string{"reason": ".body.r"}, `{"id":"A-1","r":"` + strings.Repeat("あ", 700) + `"}`,
+			map[string]string{"reason": ".body.r"},
+			`{"id":"A-1","r":"` + strings.Repeat("あ", 700) + `"}`,
 			ats.Event{Application: "A-1", Reason: strings.Repeat("あ", 666)},
 		},
 		"all of the flags": {
-			map[string]string{"agent": ".body.y", "candidate.do_not_contact": ".body.y", "candidate.private": ".body.y", "candidate.anonymized": ".body.y", "job.confidential": ".body.y"}, `{"id":"A-1","y":true}`,
+			map[string]string{"agent": ".body.y", "candidate.do_not_contact": ".body.y", "candidate.private": ".body.y", "candidate.anonymized": ".body.y", "job.confidential": ".body.y"},
+			`{"id":"A-1","y":true}`,
 			ats.Event{Application: "A-1", Agent: true, Candidate: ats.Candidate{DoNotContact: true, Private: true, Anonymized: true}, Job: ats.Job{Confidential: true}},
 		},
 		"the rest of the fields": {
@@ -386,6 +394,7 @@ func TestRules(t *testing.T) {
 			{When: `.body.event == "deleted"`, State: "erased", Side: "unknown"},
 			{When: `.body.event == "rejected" and .body.by == "us"`, State: "rejected", Side: "company"},
 			{When: `.body.event == "rejected"`, State: "rejected", Side: "unknown", Map: map[string]string{"at": ".body.other"}},
+			{When: `.body.event == "merged"`, Park: "merged candidates need a person"},
 			{When: `.body.event.deep`, State: "hired", Side: "company"},
 			{When: `"true"`, State: "hired", Side: "company"},
 		},
@@ -404,6 +413,7 @@ func TestRules(t *testing.T) {
 		"nobody at all":                        {`{"event":"deleted"}`, "events[1].map.id: the payload has no id", nil},
 		"a payload that no rule knows":         {`{"event":"promoted","id":1}`, "no rule knows this payload", nil},
 		"an error in a condition is not a yes": {`{"event":["x"],"id":1}`, "no rule knows this payload", nil},
+		"a payload that a rule parks":          {`{"event":"merged","id":1}`, "merged candidates need a person", nil},
 		"a body of another kind":               {`"text"`, "no rule knows this payload", nil},
 		"a body that is null":                  {`null`, "no rule knows this payload", nil},
 	}

@@ -12,16 +12,16 @@ import (
 )
 
 // table reads the rows of a CSV file without its header.
-func table(t testing.TB, path string) [][]string {
-	t.Helper()
+func table(tb testing.TB, path string) [][]string {
+	tb.Helper()
 	f, err := os.Open(path)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer func() { _ = f.Close() }()
 	rows, err := csv.NewReader(f).ReadAll()
 	if err != nil || len(rows) < 2 {
-		t.Fatalf("%s: %d rows: %v", path, len(rows), err)
+		tb.Fatalf("%s: %d rows: %v", path, len(rows), err)
 	}
 	return rows[1:]
 }

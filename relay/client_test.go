@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -49,10 +50,10 @@ func recipient(url string) relay.Recipient {
 func client(h *http.Client) *relay.Client { return &relay.Client{HTTP: h, Now: clock} }
 
 // answering makes a recipient that answers everything alike.
-func answering(t testing.TB, h http.HandlerFunc) (*relay.Client, relay.Recipient) {
-	t.Helper()
+func answering(tb testing.TB, h http.HandlerFunc) (*relay.Client, relay.Recipient) {
+	tb.Helper()
 	s := httptest.NewServer(h)
-	t.Cleanup(s.Close)
+	tb.Cleanup(s.Close)
 	return client(s.Client()), recipient(s.URL + "/referrals?key=hidden")
 }
 
@@ -77,7 +78,7 @@ func TestHand(t *testing.T) {
 	}
 	want := http.Header{
 		"Content-Type": {"application/json"}, "Accept": {"application/json"}, "User-Agent": {"careerrelay"}, "Accept-Encoding": {"gzip"},
-		"Content-Length": {fmt.Sprint(len(body))}, "Webhook-Id": {"01K7REFERRAL"}, "Webhook-Timestamp": {"1795482420"}, "Webhook-Signature": {signature},
+		"Content-Length": {strconv.Itoa(len(body))}, "Webhook-Id": {"01K7REFERRAL"}, "Webhook-Timestamp": {"1795482420"}, "Webhook-Signature": {signature},
 	}
 	if diff := cmp.Diff(want, got.Header); diff != "" {
 		t.Errorf("headers (-want +got):\n%s", diff)
@@ -115,7 +116,7 @@ func TestHandClasses(t *testing.T) {
 		"429 without a time":        {429, "", ats.Busy, 0, "network is busy: status 429"},
 		"429 with a time":           {429, "120", ats.Busy, 2 * time.Minute, "network is busy: status 429"},
 		"429 in a moment":           {429, "0", ats.Busy, 30 * time.Second, "network is busy: status 429"},
-		"429 in a year":             {429, fmt.Sprint(year), ats.Busy, 24 * time.Hour, "network is busy: status 429"},
+		"429 in a year":             {429, strconv.Itoa(year), ats.Busy, 24 * time.Hour, "network is busy: status 429"},
 		"503 at a time":             {503, "Tue, 24 Nov 2026 01:37:00 GMT", ats.Busy, 30 * time.Minute, "network is busy: status 503"},
 		"503 at a time that passed": {503, "Tue, 24 Nov 2026 01:00:00 GMT", ats.Busy, 30 * time.Second, "network is busy: status 503"},
 		"503 soon":                  {503, "soon", ats.Busy, 0, "network is busy: status 503"},
@@ -244,11 +245,11 @@ func tlsServer(t *testing.T) string {
 }
 
 // quiet checks that an error holds nothing personal and no key.
-func quiet(t testing.TB, err error) {
-	t.Helper()
+func quiet(tb testing.TB, err error) {
+	tb.Helper()
 	for _, word := range []string{"hidden", "hanako", "𠮷田", "090", secret} {
 		if strings.Contains(fmt.Sprintf("%+v", err), word) {
-			t.Errorf("the error holds %q: %v", word, err)
+			tb.Errorf("the error holds %q: %v", word, err)
 		}
 	}
 }

@@ -122,9 +122,16 @@ func (Profile) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[profile]
 func (p Profile) Fields() []string {
 	var names []string
 	for _, f := range []struct{ name, value string }{
-		{"name", p.Name}, {"kana", p.Kana}, {"email", string(p.Email)}, {"phone", p.Phone},
-		{"prefecture", p.Prefecture}, {"occupation", p.Occupation}, {"industry", p.Industry}, {"place", p.Place},
-		{"available", p.Available}, {"note", p.Note},
+		{"name", p.Name},
+		{"kana", p.Kana},
+		{"email", string(p.Email)},
+		{"phone", p.Phone},
+		{"prefecture", p.Prefecture},
+		{"occupation", p.Occupation},
+		{"industry", p.Industry},
+		{"place", p.Place},
+		{"available", p.Available},
+		{"note", p.Note},
 	} {
 		if f.value != "" {
 			names = append(names, f.name)

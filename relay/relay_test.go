@@ -96,7 +96,7 @@ func TestProfilesHideThemselves(t *testing.T) {
 		slog.New(h).Info("handing over", "profile", referral().Candidate, "referral", referral())
 	}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
-		b.WriteString(fmt.Sprintf(verb, referral()))
+		_, _ = fmt.Fprintf(&b, verb, referral())
 	}
 	for _, word := range []string{"𠮷田", "ヨシダ", "hanako", "090", "平日", "東京都", fmt.Sprintf("%x", "hanako")} {
 		if strings.Contains(b.String(), word) {

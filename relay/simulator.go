@@ -11,6 +11,7 @@ import (
 	"html/template"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -218,8 +219,8 @@ func (s *Simulator) show(w http.ResponseWriter, r *http.Request) {
 		view.Words = simulatorWords[1]
 	}
 	s.mu.Lock()
-	for i := len(s.arrivals) - 1; i >= 0; i-- {
-		view.Arrivals = append(view.Arrivals, *s.arrivals[i])
+	for _, a := range slices.Backward(s.arrivals) {
+		view.Arrivals = append(view.Arrivals, *a)
 	}
 	s.mu.Unlock()
 	var b bytes.Buffer
@@ -259,14 +260,13 @@ func (page) Fields(p Profile) string { return strings.Join(p.Fields(), " ") }
 
 // Title says in one sentence what has arrived.
 func (p page) Title() string {
-	switch n := len(p.Arrivals); {
-	case n == 0:
+	switch len(p.Arrivals) {
+	case 0:
 		return p.Words.None
-	case n == 1:
+	case 1:
 		return p.Words.One
-	default:
-		return fmt.Sprintf(p.Words.Many, n)
 	}
+	return fmt.Sprintf(p.Words.Many, len(p.Arrivals))
 }
 
 type words struct {

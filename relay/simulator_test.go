@@ -23,11 +23,11 @@ import (
 )
 
 // network starts a simulator with a client that knows it.
-func network(t testing.TB, query string) (*relay.Simulator, *relay.Client, relay.Recipient) {
-	t.Helper()
+func network(tb testing.TB, query string) (*relay.Simulator, *relay.Client, relay.Recipient) {
+	tb.Helper()
 	sim := relay.NewSimulator([]string{"whsec_b3RoZXItc2VjcmV0LW90aGVyLXNlY3JldA==", secret}, clock)
 	s := httptest.NewServer(sim)
-	t.Cleanup(s.Close)
+	tb.Cleanup(s.Close)
 	return sim, client(relay.NewHTTPClient(true)), recipient(s.URL + "/referrals" + query)
 }
 
@@ -252,15 +252,15 @@ func TestSimulatorForgets(t *testing.T) {
 }
 
 // hand gives a referral to a simulator without a network.
-func hand(t testing.TB, sim *relay.Simulator, ref relay.Referral, query string) {
-	t.Helper()
+func hand(tb testing.TB, sim *relay.Simulator, ref relay.Referral, query string) {
+	tb.Helper()
 	c := client(&http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
 		w := httptest.NewRecorder()
 		sim.ServeHTTP(w, r)
 		return w.Result(), nil
 	})})
-	if _, err := c.Hand(t.Context(), recipient("https://network.example/"+query), ref); err != nil {
-		t.Fatal(err)
+	if _, err := c.Hand(tb.Context(), recipient("https://network.example/"+query), ref); err != nil {
+		tb.Fatal(err)
 	}
 }
 

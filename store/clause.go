@@ -110,7 +110,7 @@ func (s *Store) applicationClause(f record.Filter) clause {
 
 func (s *Store) mailClause(f record.Filter) clause {
 	var c clause
-	c.add(`m.address_ref = ?`, s.address(&f))
+	c.add(`(m.address_ref = ? OR m.person_id IN (SELECT p.id FROM people p WHERE p.person_ref = ?))`, s.address(&f))
 	c.add(`m.id`+batched, take(&f.Batch))
 	c.add(`m.id = ?`, take(&f.ID))
 	switch after := take(&f.After); f.Order {
@@ -138,14 +138,13 @@ func (s *Store) mailClause(f record.Filter) clause {
 	return c
 }
 
-// about finds the subjects of jobs whose application, or person, fulfils a
-// condition.
-func about(application, person string) string {
+// about finds the subjects of jobs that are about an application, a mail or a
+// referral which fulfils a condition.
+func about(application, mail, referral string) string {
 	return `subject IN (
 		SELECT e.delivery FROM events e JOIN applications a ON a.id = e.application WHERE a.` + application + `
-		UNION SELECT m.id FROM mails m JOIN applications a ON a.id = m.application WHERE a.` + application + `
-		UNION SELECT m.id FROM mails m WHERE m.` + person + `
-		UNION SELECT r.id FROM referrals r WHERE r.` + person + `)`
+		UNION SELECT m.id FROM mails m WHERE m.` + mail + `
+		UNION SELECT r.id FROM referrals r WHERE r.` + referral + `)`
 }
 
 func (s *Store) jobClause(f record.Filter) clause {
@@ -154,16 +153,24 @@ func (s *Store) jobClause(f record.Filter) clause {
 	const through = `(EXISTS (SELECT 1 FROM deliveries d WHERE d.id = jobs.subject AND d.# = ?)
 		OR EXISTS (SELECT 1 FROM mails m JOIN applications a ON a.id = m.application WHERE m.id = jobs.subject AND a.# = ?))`
 	var c clause
-	c.add(about(`person_id`+addressed, `person_id`+addressed), s.address(&f))
-	c.add(about(`application_id = ?`, `application IN (SELECT a.id FROM applications a WHERE a.application_id = ?)`), take(&f.Application))
-	c.add(about(`person_id = ?`, `person_id = ?`), take(&f.Person))
+	c.add(about(`person_id`+addressed, `person_id`+addressed, `person_id`+addressed), s.address(&f))
+	c.add(about(`application_id = ?`, `application IN (SELECT a.id FROM applications a WHERE a.application_id = ?)`, registered), take(&f.Application))
+	c.add(about(`person_id = ?`, `person_id = ?`, `person_id = ?`), take(&f.Person))
 	c.add(`batch = ? AND batch <> ''`, take(&f.Batch))
 	c.add(`id = ?`, take(&f.ID))
 	c.add(`id < ?`, take(&f.After))
 	c.add(`company = ?`, take(&f.Company))
 	c.add(`kind = ?`, take(&f.Kind))
-	c.add(`state = ?`, take(&f.State))
+	switch state := take(&f.State); state {
+	case string(record.JobDead): // spelt out, it is the condition of an index
+		c.conditions = append(c.conditions, `state = 'dead'`)
+	default:
+		c.add(`state = ?`, state)
+	}
 	c.add(`(`+part(`error`)+` OR `+part(`fault`)+`)`, piece(take(&f.Error)))
+	if !f.Since.IsZero() { // ids sort by the time they were made, which is not before created_at
+		c.add(`id >= ?`, firstID(f.Since))
+	}
 	c.add(`created_at >= ?`, micros(take(&f.Since)))
 	c.add(`created_at < ?`, micros(take(&f.Until)))
 	c.add(strings.ReplaceAll(through, "#", "vendor"), take(&f.Vendor))

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/record"
@@ -29,6 +30,9 @@ func (t *tx) countCredit(ctx context.Context, company, person, registration stri
 	history, slots, err := t.ledger(ctx, company)
 	if err != nil {
 		return err
+	}
+	if slices.ContainsFunc(history, func(h credit.Entry) bool { return h.Referral == registration }) {
+		return nil // another recipient took the profile of the same registration
 	}
 	e := p.Count(history, person, now)
 	n, err := t.insertCredit(ctx, company, registration, e)

@@ -73,6 +73,7 @@ func (l *letter) compare(other *letter) int {
 // request does not wait for company.
 type inbox struct {
 	s       *Store
+	group   int // rows of one transaction, at most
 	queue   chan *letter
 	quit    chan struct{}
 	stopped chan struct{}
@@ -81,13 +82,13 @@ type inbox struct {
 
 const (
 	inboxWriters = 2
-	inboxGroup   = 256  // rows of one transaction
+	inboxGroup   = 256
 	inboxQueue   = 1024 // waiting requests; above it the door answers 503
 )
 
-func newInbox(s *Store) *inbox {
-	in := &inbox{s: s, queue: make(chan *letter, inboxQueue), quit: make(chan struct{}), stopped: make(chan struct{})}
-	for range inboxWriters {
+func newInbox(s *Store, writers, group int) *inbox {
+	in := &inbox{s: s, group: group, queue: make(chan *letter, inboxQueue), quit: make(chan struct{}), stopped: make(chan struct{})}
+	for range writers {
 		in.writers.Go(in.run)
 	}
 	return in
@@ -139,7 +140,7 @@ func (in *inbox) run() {
 
 func (in *inbox) collect(first *letter) []*letter {
 	letters := []*letter{first}
-	for len(letters) < inboxGroup {
+	for len(letters) < in.group {
 		select {
 		case l := <-in.queue:
 			letters = append(letters, l)

@@ -96,7 +96,7 @@ func (s *Store) prepare(ctx context.Context, o Options) error {
 	if err := s.openKeys(ctx, o.Keys); err != nil {
 		return err
 	}
-	s.inbox = newInbox(s)
+	s.inbox = newInbox(s, inboxWriters, inboxGroup)
 	return nil
 }
 
@@ -126,12 +126,12 @@ func (s *Store) connectPostgres(ctx context.Context, address string) error {
 
 // connectSQLite opens one connection for writing and several for reading. The
 // write-ahead log lets them work side by side; synchronous FULL makes a commit
-// survive a loss of power.
+// survive a loss of power; secure_delete overwrites what is deleted.
 func (s *Store) connectSQLite(ctx context.Context, path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return ats.Errorf(ats.Invalid, "the data folder cannot be made: %w", err)
 	}
-	const pragmas = "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=cache_size(-16000)"
+	const pragmas = "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=secure_delete(1)&_pragma=cache_size(-16000)"
 	name := "file:" + (&url.URL{Path: path}).EscapedPath() + pragmas
 	writing, err := sql.Open("sqlite", name)
 	if err != nil {
@@ -148,7 +148,7 @@ func (s *Store) connectSQLite(ctx context.Context, path string) error {
 	}
 	s.reads.SetMaxOpenConns(4)
 	s.read = plain{s.reads}
-	s.write = newGroup(writing, conn)
+	s.write = newGroup(writing, conn, maxGroup)
 	return nil
 }
 

@@ -86,19 +86,19 @@ func (s *Store) ReplayDeliveries(ctx context.Context, o record.Order) (record.Do
 func replayDelivery(ctx context.Context, t *tx, id, batch string) (bool, error) {
 	var company string
 	var door connectors.Door
-	err := t.QueryRowContext(ctx, `
-		SELECT company, door FROM deliveries d WHERE id = $1 AND disposition <> 'new' AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.subject = d.id AND j.state IN `+live+`)`+t.forUpdate(), id).
-		Scan(&company, &door)
+	err := t.QueryRowContext(ctx, `SELECT company, door FROM deliveries WHERE id = $1 AND disposition <> 'new'`+t.forUpdate(), id).Scan(&company, &door)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
+	// Asked after the delivery is locked, so that a replay at the same time is seen.
+	var atWork int
 	j := decodeJob(company, door, id)
-	j.Queue, j.Batch, j.ReplayOf = record.BulkQueue, batch, id
-	err = t.QueryRowContext(ctx, `SELECT id FROM jobs WHERE subject = $1 ORDER BY id LIMIT 1`, id).Scan(&j.ReplayOf)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	j.Queue, j.Batch = record.BulkQueue, batch
+	err = t.QueryRowContext(ctx, `SELECT count(*) FILTER (WHERE state IN `+live+`), coalesce(min(id), $1) FROM jobs WHERE subject = $1`, id).Scan(&atWork, &j.ReplayOf)
+	if err != nil || atWork > 0 {
 		return false, err
 	}
 	// The dead job is superseded: it need not be looked after any more.

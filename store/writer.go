@@ -88,6 +88,7 @@ func outage(err error) bool {
 // group forms while the disk confirms the one before, so a lone caller does
 // not wait. Each function runs in a savepoint and fails alone.
 type group struct {
+	most  int // functions in one transaction, at most
 	db    *sql.DB
 	conn  *cached
 	queue chan call
@@ -103,9 +104,9 @@ type call struct {
 // maxGroup bounds how long the first of a group waits for the others.
 const maxGroup = 256
 
-func newGroup(db *sql.DB, conn *sql.Conn) *group {
+func newGroup(db *sql.DB, conn *sql.Conn, most int) *group {
 	g := &group{
-		db: db, conn: &cached{conn: conn, prepared: map[string]*sql.Stmt{}},
+		most: most, db: db, conn: &cached{conn: conn, prepared: map[string]*sql.Stmt{}},
 		queue: make(chan call, maxGroup), quit: make(chan struct{}), done: make(chan struct{}),
 	}
 	go g.run()
@@ -153,7 +154,7 @@ func (g *group) run() {
 
 func (g *group) collect(first call) []call {
 	calls := []call{first}
-	for len(calls) < maxGroup {
+	for len(calls) < g.most {
 		select {
 		case c := <-g.queue:
 			calls = append(calls, c)

@@ -120,7 +120,9 @@ func TestPagesFitEveryWindow(t *testing.T) {
 		name string
 		webtest.Device
 	}{
-		{"320", webtest.Device{Width: 320}}, {"390", webtest.Device{Width: 390}}, {"1280", webtest.Device{Width: 1280}},
+		{"320", webtest.Device{Width: 320}},
+		{"390", webtest.Device{Width: 390}},
+		{"1280", webtest.Device{Width: 1280}},
 		{"390-dark", webtest.Device{Width: 390, Dark: true}},
 	} {
 		for _, lang := range []string{"ja", "en"} {

@@ -246,7 +246,7 @@ func (p *pages) confirm(c *gin.Context, v *view) error {
 	}
 	letters, err := p.Letters(v.company)
 	if err != nil {
-		return err
+		return unwritten(err)
 	}
 	to := v.named(m)
 	err = p.People.Confirm(ctx, record.Confirmation{
@@ -259,7 +259,8 @@ func (p *pages) confirm(c *gin.Context, v *view) error {
 			for _, given := range consents {
 				l.Agreed = append(l.Agreed, given.Text)
 			}
-			return letters.Receipt(v.company.Mail, l)
+			message, err := letters.Receipt(v.company.Mail, l)
+			return message, unwritten(err)
 		},
 	})
 	if err != nil && ats.FaultOf(err) != ats.Duplicate {
@@ -270,6 +271,15 @@ func (p *pages) confirm(c *gin.Context, v *view) error {
 	}
 	c.Redirect(http.StatusSeeOther, v.URL(""))
 	return nil
+}
+
+// unwritten marks a letter that cannot be written as our outage: the person did
+// nothing wrong.
+func unwritten(err error) error {
+	if err == nil {
+		return nil
+	}
+	return ats.Errorf(ats.Busy, "writing to the person: %w", err)
 }
 
 func ids(all []recipient) []string {

@@ -152,7 +152,7 @@ func (p *pages) register(c *gin.Context, v *view) error {
 	}
 	letters, err := p.Letters(v.company)
 	if err != nil {
-		return err
+		return unwritten(err)
 	}
 	if !p.registrations.pass(v.link.Token, p.Now()) {
 		return p.slowDown(c, v)
@@ -164,7 +164,8 @@ func (p *pages) register(c *gin.Context, v *view) error {
 			l := p.letter(v, profile)
 			l.ConfirmURL, l.ConfirmUntil = p.PublicURL+"/r/"+token, p.Now().Add(consent.ConfirmLinkLife)
 			l.UnsubscribeURL = l.ConfirmURL + "/stop"
-			return letters.Confirm(v.company.Mail, l)
+			message, err := letters.Confirm(v.company.Mail, l)
+			return message, unwritten(err)
 		},
 	})
 	if err != nil {

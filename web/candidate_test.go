@@ -613,6 +613,31 @@ func TestPagesDuringAnOutage(t *testing.T) {
 	}
 }
 
+func TestBrokenLettersAreOurOutage(t *testing.T) {
+	s := newSite(t)
+	tokens := s.invite(record.Link{Kind: record.RelayLink, Locale: "ja"})
+	confirm := s.register(tokens[0], consent.RelayHandover)
+	broken := newSite(t, func(b *site) {
+		b.deps.People = s.store
+		b.deps.Letters = func(*configs.Company) (*mail.Templates, error) { return nil, ats.Errorf(ats.Invalid, "a broken file") }
+	})
+	before := s.snapshot()
+	for _, got := range []page{
+		broken.post("/r/"+tokens[0]+"/register", s.answers("ja", consent.RelayHandover)),
+		broken.post("/r/"+confirm+"/confirm", nil),
+	} {
+		if got.code != http.StatusServiceUnavailable {
+			t.Errorf("status %d, want 503: the person did nothing wrong", got.code)
+		}
+	}
+	if s.snapshot() != before {
+		t.Error("something was kept although nobody was written to")
+	}
+	if !strings.Contains(broken.log.String(), "a broken file") {
+		t.Errorf("the log does not name the cause:\n%s", broken.log)
+	}
+}
+
 func TestTheLanguageStaysAsChosen(t *testing.T) {
 	s := newSite(t)
 	token := s.invite(record.Link{Kind: record.RelayLink, Locale: "ja"})[0]

@@ -183,7 +183,7 @@ func joined(items []string, comma, and string) string {
 	return strings.Join(items[:last], comma) + and + items[last]
 }
 
-// letter numbers the consents: (a), (b), …
+// letter numbers the consents: (a), (b) and so on.
 func letter(i int) string { return "(" + "abcdefgh"[i:i+1] + ")" }
 
 // bounded reports whether s has at most n characters.

@@ -321,8 +321,8 @@ func (s *sheet) Other() string {
 	return english
 }
 
-// Name is the visitor's name without its kind.
-func (s *sheet) Name() string {
+// Visitor is the visitor's name without its kind.
+func (s *sheet) Visitor() string {
 	_, name, ok := strings.Cut(s.Who.Name, ":")
 	if !ok {
 		return s.Who.Name
@@ -380,11 +380,19 @@ func (s *sheet) For(d time.Duration) string {
 		return s.t("span.seconds", "n", max(int(d.Seconds()), 0))
 	case d < time.Hour:
 		return s.t("span.minutes", "n", int(d.Minutes()))
+	case d < 48*time.Hour && d%(24*time.Hour) != 0:
+		if m := int(d.Minutes()) % 60; m != 0 {
+			return s.t("span.hours_minutes", "n", int(d.Hours()), "m", m)
+		}
+		return s.t("span.hours", "n", int(d.Hours()))
 	case d < 48*time.Hour:
-		return s.t("span.hours", "n", int(d.Hours()), "m", int(d.Minutes())%60)
+		return s.t("span.day")
 	}
 	return s.t("span.days", "n", int(d.Hours()/24))
 }
+
+// Span writes a length of time out of the configuration.
+func (s *sheet) Span(d ats.Duration) string { return s.For(d.Std()) }
 
 // Since writes how long ago t was.
 func (s *sheet) Since(t time.Time) string { return s.For(s.Now.Sub(t)) }

@@ -24,6 +24,7 @@ type overviewPage struct {
 	Unread    int
 	Refused   int
 	Oldest    time.Duration // of what is due in any queue
+	Queues    []pair        // how much is due in each
 	Companies []companyRow
 }
 
@@ -66,7 +67,9 @@ func (k *console) overview(c *gin.Context, s *sheet) error {
 			}
 		}
 	}
-	for _, b := range s.Beat.Backlog {
+	for _, queue := range queues {
+		b := s.Beat.Backlog[queue]
+		p.Queues = append(p.Queues, pair{queue, s.Num(b.Due)})
 		if b.Due > 0 {
 			p.Oldest = max(p.Oldest, s.Now.Sub(b.Oldest))
 		}

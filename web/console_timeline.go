@@ -197,7 +197,10 @@ func (s *sheet) mailSteps(m record.Mail, tries []record.Attempt, said []record.M
 		if at.IsZero() {
 			at = a.StartedAt
 		}
-		st := step{At: at, What: s.t("step.attempt", "n", a.Number), Chip: s.Chip("tries", a.Outcome), Text: s.t("step.attempt." + a.Outcome)}
+		st := step{At: at, What: s.t("step.attempt", "n", a.Number), Text: s.t("step.attempt." + a.Outcome)}
+		if a.Outcome != string(record.MailSent) {
+			st.Chip = s.Chip("tries", a.Outcome)
+		}
 		if a.Detail != "" {
 			st.Codes = []pair{{"", a.Detail}}
 		}

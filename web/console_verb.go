@@ -63,7 +63,11 @@ func (k *console) showVerb(c *gin.Context, s *sheet, v verb, code int, reason, p
 		p.Back = "/" + v.noun.Path + "/" + url.PathEscape(f.ID)
 	}
 	s.Path, s.Nav = p.Address, v.noun.Path
-	p.Title = s.t(p.Key+".h1", "matched", s.Count(v.noun.One, done.Matched), "count", s.Count(v.noun.One, done.Changed))
+	title := ".h1"
+	if done.Changed == done.Matched {
+		title = ".do"
+	}
+	p.Title = s.t(p.Key+title, "matched", s.Count(v.noun.One, done.Matched), "count", s.Count(v.noun.One, done.Changed))
 	p.divide()
 	k.render(c, code, "verb", p)
 	return nil

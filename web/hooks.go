@@ -36,7 +36,7 @@ const (
 	maxHeaders = 64
 
 	quarantined = 100 // deliveries with a bad signature kept per connection and hour
-	refusals    = 100 // lines about refused requests per connection and minute
+	failures    = 100 // lines about requests that failed, per connection, outcome and minute
 
 	// saving bounds the wait for the commit. Whoever hangs up meanwhile does not
 	// end it: the delivery is in hand.
@@ -56,7 +56,7 @@ type hooks struct {
 }
 
 func newHooks(d Deps) *hooks {
-	return &hooks{Deps: d, quarantine: newGate(quarantined, time.Hour), lines: newGate(refusals, time.Minute)}
+	return &hooks{Deps: d, quarantine: newGate(quarantined, time.Hour), lines: newGate(failures, time.Minute)}
 }
 
 // A visit is one request at the door and what came of it: one answer, one line
@@ -137,7 +137,7 @@ func contentType(reply string) string {
 	return "text/plain; charset=utf-8"
 }
 
-// report writes one line and counts. Refusals above a bound are only counted: a
+// report writes one line and counts. Failures above a bound are only counted: a
 // flood must not fill the disk.
 func (h *hooks) report(ctx context.Context, v visit, err error, took time.Duration) {
 	company := v.company
@@ -146,17 +146,17 @@ func (h *hooks) report(ctx context.Context, v visit, err error, took time.Durati
 	}
 	h.Metrics.Hook(company, v.vendor, v.outcome, took)
 	level := slog.LevelInfo
-	switch {
-	case v.status >= http.StatusInternalServerError:
-		level = slog.LevelError
-	case v.status >= http.StatusBadRequest:
-		level = slog.LevelWarn
+	if v.status >= http.StatusBadRequest {
 		name := "unknown"
 		if v.vendor != "" {
 			name = v.company + "/" + v.connection
 		}
-		if !h.lines.pass(name, h.Now()) {
+		if !h.lines.pass(name+" "+v.outcome, h.Now()) {
 			return
+		}
+		level = slog.LevelWarn
+		if fault := ats.FaultOf(err); fault == ats.Busy || fault == "" && err != nil {
+			level = slog.LevelError // ours
 		}
 	}
 	attrs := []slog.Attr{

@@ -80,8 +80,10 @@ func door(tb testing.TB, change ...func(*site)) *site {
 	tb.Helper()
 	known := map[string]connectors.Connector{
 		"greenhouse": vendor{signature, []connectors.Secret{
-			{Value: "first"}, {Value: "second"},
-			{Value: "old", NotAfter: morning.Add(-time.Hour)}, {Value: "future", NotBefore: morning.Add(time.Hour)},
+			{Value: "first"},
+			{Value: "second"},
+			{Value: "old", NotAfter: morning.Add(-time.Hour)},
+			{Value: "future", NotBefore: morning.Add(time.Hour)},
 		}},
 		"timed":  vendor{verify.Timed{Header: "X-Timed"}, []connectors.Secret{{Value: "first"}}},
 		"picky":  picky{shaker{vendor{signature, []connectors.Secret{{Value: "first"}}}}},
@@ -448,6 +450,9 @@ func TestAFloodOfRefusalsStaysOutOfDatabaseAndLog(t *testing.T) {
 	if got := s.do(s.signed("greenhouse", "{}", "first", signature, morning)); got.code != http.StatusOK {
 		t.Errorf("a good one: status %d, want 200", got.code)
 	}
+	if !strings.Contains(s.log.String(), "outcome=kept") {
+		t.Error("the flood hides the line about the good one")
+	}
 }
 
 // raw sends bytes as they are and hangs up.
@@ -479,13 +484,13 @@ func TestATruncatedBodyIsNotKept(t *testing.T) {
 }
 
 func TestWhoeverHangsUpDoesNotLoseADelivery(t *testing.T) {
-	entered, saved := make(chan struct{}), make(chan error, 1)
+	entered, left, saved := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	var inner *site
 	s := door(t, func(s *site) {
 		inner = s
 		s.deps.Inbox = inbox(func(ctx context.Context, a record.Arrival) (string, error) {
 			close(entered)
-			<-saved
+			<-left
 			id, err := inner.store.SaveDelivery(ctx, a)
 			saved <- err
 			return id, err
@@ -497,7 +502,7 @@ func TestWhoeverHangsUpDoesNotLoseADelivery(t *testing.T) {
 		<-entered
 		hangUp()
 		time.Sleep(50 * time.Millisecond) // the server notices
-		saved <- nil
+		close(left)
 	}()
 	_, err := http.DefaultClient.Do(r.WithContext(ctx))
 	if err == nil {

@@ -145,9 +145,14 @@ var schemas = map[string]shape{
 	"Address": {lines: `
 		address text
 		name text?`},
+	"Sender": {text: "Who writes, for the legal footer.", lines: `
+		name text
+		address text
+		contact text`},
 	"Message": {text: "A mail exactly as it leaves. Personal.", lines: `
 		send_id text
 		company text
+		purpose text
 		from Address
 		reply_to Address
 		to Address
@@ -155,6 +160,8 @@ var schemas = map[string]shape{
 		text text
 		html text
 		header texts?
+		sender Sender
+		unsubscribe text?
 		template text
 		version text
 		locale text`},

@@ -58,6 +58,7 @@ func serveAssets(all map[string]asset) gin.HandlerFunc {
 			c.String(http.StatusNotFound, "no such file\n")
 			return
 		}
+		c.Header("X-Content-Type-Options", "nosniff")
 		tag := `"` + a.hash + `"`
 		c.Header("ETag", tag)
 		c.Header("Cache-Control", "no-cache")

@@ -19,29 +19,29 @@ var update = flag.Bool("update", false, "rewrite golden files")
 // Golden compares got with the file at path, or rewrites the file when the test
 // runs with -update. A []byte or a string is kept as it is, everything else is
 // written as indented JSON.
-func Golden(t testing.TB, path string, got any) {
-	t.Helper()
-	b := render(t, got)
+func Golden(tb testing.TB, path string, got any) {
+	tb.Helper()
+	b := render(tb, got)
 	if *update {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		if err := os.WriteFile(path, b, 0o644); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		return
 	}
 	want, err := os.ReadFile(path)
 	if err != nil {
-		t.Fatalf("%v; run make golden and read the diff", err)
+		tb.Fatalf("%v; run make golden and read the diff", err)
 	}
 	if diff := cmp.Diff(string(want), string(b)); diff != "" {
-		t.Errorf("%s differs (-want +got):\n%s", path, diff)
+		tb.Errorf("%s differs (-want +got):\n%s", path, diff)
 	}
 }
 
-func render(t testing.TB, v any) []byte {
-	t.Helper()
+func render(tb testing.TB, v any) []byte {
+	tb.Helper()
 	switch v := v.(type) {
 	case []byte:
 		return v
@@ -50,7 +50,7 @@ func render(t testing.TB, v any) []byte {
 	}
 	b, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return append(b, '\n')
 }

@@ -33,8 +33,8 @@ import (
 // rejections is how many decisions the crash test plays.
 const rejections = 1000
 
-// TestKilledAtAnyPoint kills the built binary and Redis with SIGKILL at random
-// points under load. Afterwards every acknowledged delivery is there, and every
+// TestKilledAtAnyPoint kills the built binary, Redis and PostgreSQL with SIGKILL
+// at random points under load. Afterwards every acknowledged delivery is there, and every
 // rejection has exactly one mail: one that left once, or one that is held for
 // a person with a reason.
 func TestKilledAtAnyPoint(t *testing.T) {
@@ -50,15 +50,15 @@ func TestKilledAtAnyPoint(t *testing.T) {
 	})
 	t.Run("halves on PostgreSQL and Redis", func(t *testing.T) {
 		t.Parallel()
-		redis := jobstest.DurableRedis(t)
+		redis, postgres := jobstest.DurableRedis(t), storetest.StartPostgres(t)
 		f := newFleet(t, binary)
-		f.env = append(f.env, "DATABASE_URL="+storetest.DurablePostgres(t), "REDIS_URL="+redis.URL())
+		f.env = append(f.env, "DATABASE_URL="+postgres.Database(t), "REDIS_URL="+redis.URL())
 		f.oneShot("migrate")
 		f.run("web", "serve", "--only=web")
 		f.run("work", "serve", "--only=work")
-		f.also = func() {
-			redis.Kill()
-			redis.Restart()
+		f.also = []func(){
+			func() { redis.Kill(); redis.Restart() },
+			func() { postgres.Kill(t); postgres.Restart(t) },
 		}
 		f.play()
 	})
@@ -83,7 +83,8 @@ type fleet struct {
 	dir      string
 	public   string // address of the public door
 	sendGrid *mailtest.SendGrid
-	also     func() // another victim beside the processes
+	log      *os.File
+	also     []func() // other victims beside the processes
 
 	mu        sync.Mutex
 	processes map[string]*process
@@ -104,6 +105,10 @@ func newFleet(t *testing.T, binary string) *fleet {
 	f.env = append(os.Environ(), "CONFIGS="+companies, "DATA="+filepath.Join(f.dir, "data"), "LISTEN="+f.public, "LOG_LEVEL=error",
 		"SENDGRID_API_KEY="+string(mailtest.Key), "SENDGRID_BASE_URL="+f.sendGrid.URL, "PUBLIC_URL=https://relay.example.jp",
 		"CAREERRELAY_KEY=MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=", "ACME_SECRET="+crashSecret)
+	var err error
+	if f.log, err = os.Create(filepath.Join(f.dir, "log")); err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(f.stop)
 	return f
 }
@@ -133,15 +138,36 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
+// freeAddress returns an address that nothing listens on and that no other test
+// of this process gets. It lies below the ports that the system gives to
+// outgoing connections, which would take it while a process is dead.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	ports.Lock()
+	defer ports.Unlock()
+	for range 1000 {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(15000+rand.N(15000)))
+		if ports.taken[address] {
+			continue
+		}
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			continue
+		}
+		ports.taken[address] = true
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return address
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	t.Fatal("no free port")
+	return ""
 }
+
+var ports = struct {
+	sync.Mutex
+	taken map[string]bool
+}{taken: map[string]bool{}}
 
 // run starts a process that is started again whenever it dies.
 func (f *fleet) run(name string, args ...string) {
@@ -159,7 +185,7 @@ func (f *fleet) start(p *process) {
 		return
 	}
 	p.cmd = exec.Command(f.binary, p.args...)
-	p.cmd.Env, p.cmd.Stderr = p.env, os.Stderr
+	p.cmd.Env, p.cmd.Stderr = p.env, f.log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := p.cmd.Start(); err != nil {
 		f.t.Error(err)
@@ -168,6 +194,7 @@ func (f *fleet) start(p *process) {
 	cmd := p.cmd
 	go func() {
 		_ = cmd.Wait()
+		time.Sleep(50 * time.Millisecond) // one that cannot start must not spin
 		f.start(p)
 	}()
 }
@@ -189,9 +216,7 @@ func (f *fleet) kill() {
 		victims = append(victims, func() { _ = p.cmd.Process.Kill() })
 	}
 	f.mu.Unlock()
-	if f.also != nil {
-		victims = append(victims, f.also)
-	}
+	victims = append(victims, f.also...)
 	victims[rand.N(len(victims))]()
 }
 
@@ -202,6 +227,9 @@ func (f *fleet) stop() {
 		_ = p.cmd.Process.Kill()
 	}
 	f.mu.Unlock()
+	if text, err := os.ReadFile(f.log.Name()); err == nil && f.t.Failed() {
+		f.t.Logf("the end of the log:\n%s", text[max(0, len(text)-4000):])
+	}
 }
 
 // play sends every rejection until it is acknowledged, as a vendor would, while

@@ -199,7 +199,7 @@ func examineCompanies(s *settings) []finding {
 		return []finding{wrong("configuration", err, "careerrelay config init NAME writes a first file")}
 	}
 	var found []finding
-	for _, st := range tenants.Status() {
+	for _, st := range append(tenants.Status(), tenants.SharedStatus()) {
 		for _, e := range st.Errors {
 			found = append(found, finding{About: st.Company, Text: e, Cure: "correct the file; it is read again while running", fault: ats.Invalid})
 		}

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"time"
@@ -58,7 +57,7 @@ type server struct {
 	opener  *opener
 	courier *jobs.Courier
 	metrics *web.Metrics
-	letters letters
+	letters *cache[*mail.Templates]
 	sender  *http.Client
 
 	public, ops net.Listener
@@ -111,7 +110,7 @@ func (v *server) run(ctx context.Context, ready func(ctx context.Context) error)
 	if err != nil {
 		return err
 	}
-	v.letters = letters{dir: v.configs}
+	v.letters = newCache(readLetters)
 	v.sender = mail.NewHTTPClient()
 	if v.only != processWeb || v.redisURL != "" {
 		if v.courier, err = jobs.OpenCourier(v.redisURL, v.log); err != nil {
@@ -205,7 +204,7 @@ func (v *server) answer(ctx context.Context, name, address string, l *net.Listen
 func (v *server) worker() *jobs.Worker {
 	host, _ := os.Hostname()
 	return &jobs.Worker{
-		Store: v.db, Courier: v.courier, Tenants: v.tenants, Open: v.connector, Transport: v.transport, Letters: v.letters.of,
+		Store: v.db, Courier: v.courier, Tenants: v.tenants, Open: v.connector, Transport: v.transport, Letters: v.letters.get,
 		Relay: &relay.Client{HTTP: v.client, Now: v.db.Now}, PublicURL: v.publicURL, Name: host + ":" + strconv.Itoa(os.Getpid()),
 		Now: v.db.Now, Log: v.log, Meter: v.metrics,
 	}
@@ -214,7 +213,7 @@ func (v *server) worker() *jobs.Worker {
 func (v *server) deps() web.Deps {
 	return web.Deps{
 		Now: v.db.Now, Log: v.log, Tenants: v.tenants, Open: v.connector, Inbox: v.db, People: v.db, Desk: v.db, Accounts: v.db,
-		Letters: v.letters.of, Ready: v.problems, PublicURL: v.publicURL, OpsToken: ats.Secret(v.opsToken), Version: version,
+		Letters: v.letters.get, Ready: v.problems, PublicURL: v.publicURL, OpsToken: ats.Secret(v.opsToken), Version: version,
 		Metrics: v.metrics, DemoUser: v.demoUser,
 	}
 }
@@ -239,16 +238,6 @@ func (v *server) transport(c *configs.Company) (jobs.Transport, error) {
 	return jobs.Transport{}, ats.Errorf(ats.Invalid, "mail.transport: %q is not known", c.Mail.Transport)
 }
 
-// letters reads the companies' letters, once for every version of a company.
-type letters struct{ dir string }
-
-func (l letters) of(c *configs.Company) (*mail.Templates, error) {
-	if c.Mail.Templates == "" {
-		return mail.Load(nil)
-	}
-	return mail.Load(os.DirFS(filepath.Join(l.dir, c.Mail.Templates)))
-}
-
 // problems says what is not as it should be.
 func (v *server) problems(ctx context.Context) []web.Problem {
 	var out []web.Problem
@@ -260,7 +249,7 @@ func (v *server) problems(ctx context.Context) []web.Problem {
 			out = append(out, web.Problem{Name: "redis", Text: "redis does not answer; webhooks are still taken", Fatal: v.only == processWork})
 		}
 	}
-	for _, s := range v.tenants.Status() {
+	for _, s := range append(v.tenants.Status(), v.tenants.SharedStatus()) {
 		for _, e := range s.Errors {
 			out = append(out, web.Problem{Name: "configuration", Text: e})
 		}

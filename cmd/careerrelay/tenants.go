@@ -13,10 +13,11 @@ import (
 	"github.com/career-relay/connector/configs"
 	"github.com/career-relay/connector/connectors"
 	"github.com/career-relay/connector/connectors/all"
+	"github.com/career-relay/connector/mail"
 )
 
-// openTenants loads the companies of the environment. Their connections are
-// opened once, so that a mistake in one shows at once.
+// openTenants loads the companies of the environment. Their connections and
+// letters are opened once, so that a mistake in one shows at once.
 func openTenants(s *settings, log *slog.Logger) (*configs.Tenants, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -25,23 +26,50 @@ func openTenants(s *settings, log *slog.Logger) (*configs.Tenants, error) {
 	return configs.Open(configs.Options{Dir: s.configs, Lookup: s.lookup, Now: stamp, Log: log, Validate: opener.check})
 }
 
-// An opener makes connectors from the companies' connections and keeps them as
-// long as the company's file does not change.
+// A cache keeps what is made of a company as long as its file does not change.
+type cache[T any] struct {
+	make func(*configs.Company) (T, error)
+
+	mu   sync.Mutex
+	kept map[string]made[T] // by company
+}
+
+type made[T any] struct {
+	of    *configs.Company // a new file makes a new company
+	value T
+}
+
+func newCache[T any](from func(*configs.Company) (T, error)) *cache[T] {
+	return &cache[T]{make: from, kept: map[string]made[T]{}}
+}
+
+func (k *cache[T]) get(c *configs.Company) (T, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if m, ok := k.kept[c.ID]; ok && m.of == c {
+		return m.value, nil
+	}
+	value, err := k.make(c)
+	if err == nil {
+		k.kept[c.ID] = made[T]{of: c, value: value}
+	}
+	return value, err
+}
+
+// readLetters returns a company's letters.
+func readLetters(c *configs.Company) (*mail.Templates, error) { return mail.Load(c.Templates) }
+
+// An opener makes connectors from the companies' connections.
 type opener struct {
 	factories map[string]connectors.Factory
 	env       connectors.Env
-
-	mu   sync.Mutex
-	open map[*configs.Company]map[string]connectors.Connector
-	// current says which version of a company's file the connectors are of.
-	current map[string]*configs.Company
+	open      *cache[map[string]connectors.Connector]
 }
 
 func newOpener(client *http.Client, log *slog.Logger) *opener {
-	return &opener{
-		factories: all.Factories(), env: connectors.Env{HTTP: client, Log: log, Now: stamp},
-		open: map[*configs.Company]map[string]connectors.Connector{}, current: map[string]*configs.Company{},
-	}
+	o := &opener{factories: all.Factories(), env: connectors.Env{HTTP: client, Log: log, Now: stamp}}
+	o.open = newCache(o.all)
+	return o
 }
 
 // make opens a connection of c.
@@ -50,6 +78,16 @@ func (o *opener) make(c *configs.Company, name string) (connectors.Connector, er
 	if !ok {
 		return nil, ats.Errorf(ats.NotFound, "%s has no connection %s", c.ID, name)
 	}
+	if conn.Own != nil {
+		vendor, factory, err := all.Folder(conn.Own)
+		if err == nil && vendor != conn.Vendor {
+			err = ats.Errorf(ats.Invalid, "connector: the folder describes %s, the connection says %s", vendor, conn.Vendor)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return factory(o.env, conn.Decode)
+	}
 	factory, ok := o.factories[conn.Vendor]
 	if !ok {
 		return nil, ats.Errorf(ats.Invalid, "vendor: %q is not known; see careerrelay vendor list", conn.Vendor)
@@ -57,32 +95,41 @@ func (o *opener) make(c *configs.Company, name string) (connectors.Connector, er
 	return factory(o.env, conn.Decode)
 }
 
-// get returns the connector of a connection of c.
-func (o *opener) get(c *configs.Company, name string) (connectors.Connector, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if conn, ok := o.open[c][name]; ok {
-		return conn, nil
+// all opens the connections of c that can be opened.
+func (o *opener) all(c *configs.Company) (map[string]connectors.Connector, error) {
+	out := map[string]connectors.Connector{}
+	for name := range c.Connections {
+		if conn, err := o.make(c, name); err == nil {
+			out[name] = conn
+		}
 	}
-	conn, err := o.make(c, name)
+	return out, nil
+}
+
+// get returns the connector of a connection of c. What is in force was checked,
+// so a connection that is missing is not configured.
+func (o *opener) get(c *configs.Company, name string) (connectors.Connector, error) {
+	open, err := o.open.get(c)
 	if err != nil {
 		return nil, err
 	}
-	if o.current[c.ID] != c {
-		delete(o.open, o.current[c.ID])
-		o.current[c.ID], o.open[c] = c, map[string]connectors.Connector{}
+	if conn, ok := open[name]; ok {
+		return conn, nil
 	}
-	o.open[c][name] = conn
-	return conn, nil
+	return nil, ats.Errorf(ats.NotFound, "%s has no connection %s", c.ID, name)
 }
 
-// check reports every connection of c that cannot be opened.
+// check reports every connection of c that cannot be opened, and letters that
+// cannot be written.
 func (o *opener) check(c *configs.Company) error {
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(c.Connections)) {
 		if _, err := o.make(c, name); err != nil {
 			errs = append(errs, fmt.Errorf("connections.%s: %w", name, err))
 		}
+	}
+	if _, err := readLetters(c); err != nil {
+		errs = append(errs, fmt.Errorf("mail.templates: %w", err))
 	}
 	return errors.Join(errs...)
 }

@@ -414,7 +414,7 @@ func (h *house) jobOf(subject string) string {
 	return jobs[len(jobs)-1].ID
 }
 
-var pageLink = regexp.MustCompile(`http://[0-9.:]+/[ru]/[A-Za-z0-9_-]+`)
+var pageLink = regexp.MustCompile(`http://[^/\s]+/[ru]/[A-Za-z0-9_-]+`)
 
 func TestAYesTravelsToTheRecipient(t *testing.T) {
 	eachBackEnd(t, func(t *testing.T, h *house) {
@@ -430,12 +430,12 @@ func TestAYesTravelsToTheRecipient(t *testing.T) {
 			t.Fatalf("%d referrals before the address was confirmed", got)
 		}
 		confirm := pageLink.FindString(h.sendGrid.Mails()[1].Text)
-		h.get(confirm)
+		_, page := h.get(confirm)
 		h.rest("acme")
 		if got := len(h.network.Received()); got != 0 {
 			t.Fatalf("%d referrals after merely opening the link", got)
 		}
-		h.form(confirm, url.Values{})
+		h.form(h.base+action.FindStringSubmatch(page)[1], url.Values{})
 		h.until("the referral arrived", func() bool { return len(h.network.Received()) == 1 })
 		h.rest("acme")
 		company, err := h.server.tenants.Company("acme")
@@ -448,6 +448,33 @@ func TestAYesTravelsToTheRecipient(t *testing.T) {
 		}
 		h.leaks(t, "山田", "葵", "aoi@example.jp", walkSecret)
 	})
+}
+
+var (
+	action   = regexp.MustCompile(`<form method="post" action="([^"]+)"`)
+	required = regexp.MustCompile(`<(?:input|textarea)[^>]* name="([a-z_]+)"[^>]* required`)
+	handover = regexp.MustCompile(`name="relay_handover" value="([0-9a-f]+)"`)
+	choice   = regexp.MustCompile(`<select[^>]* name="([a-z_]+)"[^>]* required[^>]*><option value="">[^<]*</option><option value="([^"]+)"`)
+)
+
+// register fills the form behind a landing page in, with one consent of several.
+func (h *house) register(t *testing.T, link string) {
+	t.Helper()
+	status, page := h.get(link + "/register")
+	agreed := handover.FindStringSubmatch(page)
+	if status != http.StatusOK || agreed == nil {
+		t.Fatalf("the form answered %d without the consent:\n%s", status, page)
+	}
+	values := url.Values{"relay_handover": {agreed[1]}}
+	for _, field := range required.FindAllStringSubmatch(page, -1) {
+		values.Set(field[1], map[string]string{"name": "山田 葵", "kana": "ヤマダ アオイ", "mail": "aoi@example.jp"}[field[1]])
+	}
+	for _, field := range choice.FindAllStringSubmatch(page, -1) {
+		values.Set(field[1], field[2])
+	}
+	if status, page := h.form(link+"/register", values); status/100 != 2 {
+		t.Fatalf("the form was answered with %d:\n%s", status, page)
+	}
 }
 
 // leaks looks for personal data where there must be none.

@@ -610,6 +610,31 @@ func (v *vendor) fill(name string) (ats.Event, error) {
 	return e, filler.Fill(&e, a)
 }
 
+// checkCut cuts every sample off: an error is due, never a silence.
+func (v *vendor) checkCut() error {
+	return v.each(func(_ string, conn connectors.Connector, p connectors.Payload) error {
+		if !json.Valid(p.Body) {
+			return nil // broken on purpose, or no JSON
+		}
+		body := bytes.TrimSpace(p.Body)
+		for i := 0; i < len(body); i += 1 + len(body)/50 {
+			p.Body = body[:i]
+			if events, err := conn.Decode(p); err == nil {
+				return fmt.Errorf("cut at byte %d: got %d events and no error", i, len(events))
+			}
+			if pinger, ok := conn.(connectors.Pinger); ok && pinger.Ping(p) {
+				return fmt.Errorf("cut at byte %d: taken for a test", i)
+			}
+			if shaker, ok := conn.(connectors.Handshaker); ok {
+				if _, ok := shaker.Handshake(p); ok {
+					return fmt.Errorf("cut at byte %d: taken for a handshake", i)
+				}
+			}
+		}
+		return nil
+	})
+}
+
 // What a leak looks like: a text that stands nowhere else, and any address.
 const leaked = "漏洩 太郎 leaked.person@example.jp"
 

@@ -177,7 +177,7 @@ func (c *Connector) get(ctx context.Context, kind, id string, query url.Values) 
 }
 
 func (c *Connector) opportunity(ctx context.Context, id string) (o opportunity, err error) {
-	data, err := c.get(ctx, "opportunities", id, url.Values{"expand": {"applications", "stage", "contact"}})
+	data, err := c.get(ctx, "opportunities", id, url.Values{"expand": {"applications,stage,contact"}})
 	if err != nil {
 		return o, err
 	}

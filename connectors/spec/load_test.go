@@ -17,7 +17,7 @@ func TestLoadErrors(t *testing.T) {
 		want []string
 	}{
 		"no YAML":                 {"vendor: [", []string{"connector.yaml:1: did not find"}},
-		"a tab":                   {"vendor: x\n\thmac: 1\n", []string{"connector.yaml:2: found character that cannot start"}},
+		"a tab":                   {"vendor: x\n\thmac: 1\n", []string{"connector.yaml:2: found a tab character"}},
 		"an unknown key":          {good + "mapp: {}\nmap: {id: .id}\nevents: [{when: \"true\", state: rejected, side: company, sate: x}]\n", []string{"connector.yaml:3: mapp: no such key here", "connector.yaml:5: sate: no such key here"}},
 		"a key twice":             {"vendor: x\nvendor: y\n", []string{"connector.yaml:2: mapping key \"vendor\" already defined at line 1"}},
 		"nothing in it":           {"{}", []string{"connector.yaml:1: vendor: required", "connector.yaml:1: want one of hmac, timed, token, basic, standard, code: have 0", "connector.yaml:1: events: at least one rule"}},
@@ -51,7 +51,7 @@ func TestLoadErrors(t *testing.T) {
 				t.Fatalf("got %v, want an invalid error", err)
 			}
 			for _, want := range tt.want {
-				if !strings.Contains("\n"+err.Error(), "\n"+want) && !strings.Contains(err.Error(), want) {
+				if !strings.Contains(err.Error(), want) {
 					t.Errorf("got\n%v\nwant %s", err, want)
 				}
 			}

@@ -12,10 +12,10 @@ type Proxy struct {
 	listener net.Listener
 	target   string
 	wg       sync.WaitGroup
+	done     chan struct{}
 
 	mu     sync.Mutex
 	delay  time.Duration
-	closed bool
 	refuse time.Time // until when connections are refused
 	conns  map[net.Conn]bool
 }
@@ -27,7 +27,7 @@ func Front(tb testing.TB, s *Server) *Proxy {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	p := &Proxy{listener: l, target: s.Address(), conns: map[net.Conn]bool{}}
+	p := &Proxy{listener: l, target: s.Address(), conns: map[net.Conn]bool{}, done: make(chan struct{})}
 	p.wg.Go(p.accept)
 	tb.Cleanup(p.close)
 	return p
@@ -61,9 +61,7 @@ func (p *Proxy) Delay(d time.Duration) {
 }
 
 func (p *Proxy) close() {
-	p.mu.Lock()
-	p.closed = true
-	p.mu.Unlock()
+	close(p.done)
 	_ = p.listener.Close()
 	p.Cut()
 	p.wg.Wait()
@@ -91,7 +89,12 @@ func (p *Proxy) accept() {
 func (p *Proxy) keep(conns ...net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed || time.Now().Before(p.refuse) {
+	select {
+	case <-p.done:
+		return false
+	default:
+	}
+	if time.Now().Before(p.refuse) {
 		return false
 	}
 	for _, c := range conns {
@@ -116,7 +119,11 @@ func (p *Proxy) copy(to, from net.Conn) {
 		p.mu.Lock()
 		delay := p.delay
 		p.mu.Unlock()
-		time.Sleep(delay)
+		select {
+		case <-time.After(delay):
+		case <-p.done:
+			return
+		}
 		if n > 0 {
 			if _, err := to.Write(buffer[:n]); err != nil {
 				return

@@ -23,7 +23,7 @@ type Server struct {
 	tb      testing.TB
 	dir     string
 	port    int
-	fsync   string
+	args    []string
 	process *exec.Cmd
 	leash   io.Closer // the server is killed when it closes, also by our own death
 }
@@ -32,16 +32,32 @@ type Server struct {
 // PATH the test is skipped, and fails where CI is set.
 func Redis(tb testing.TB) *Server {
 	tb.Helper()
-	return start(tb, "everysec")
+	return redisServer(tb, "everysec")
 }
 
 // DurableRedis is Redis with every write on the disk before it is answered.
 func DurableRedis(tb testing.TB) *Server {
 	tb.Helper()
-	return start(tb, "always")
+	return redisServer(tb, "always")
 }
 
-func start(tb testing.TB, fsync string) *Server {
+func redisServer(tb testing.TB, fsync string) *Server {
+	tb.Helper()
+	return start(tb, "--save", "", "--appendonly", "yes", "--appendfsync", fsync, "--maxmemory-policy", "noeviction")
+}
+
+// Sentinel starts a sentinel that watches a server under the name main, and
+// returns its REDIS_URL.
+func Sentinel(tb testing.TB, s *Server) string {
+	tb.Helper()
+	file := filepath.Join(tb.TempDir(), "sentinel.conf")
+	if err := os.WriteFile(file, fmt.Appendf(nil, "sentinel monitor main 127.0.0.1 %d 1\n", s.port), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	return "redis-sentinel://" + start(tb, file, "--sentinel").Address() + "/main/0"
+}
+
+func start(tb testing.TB, args ...string) *Server {
 	tb.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		if os.Getenv("CI") != "" {
@@ -49,7 +65,8 @@ func start(tb testing.TB, fsync string) *Server {
 		}
 		tb.Skip("SKIPPED: redis-server is not in PATH; nothing is proved about a real Redis")
 	}
-	s := &Server{tb: tb, dir: tb.TempDir(), port: freePort(tb), fsync: fsync}
+	s := &Server{tb: tb, dir: tb.TempDir(), port: freePort(tb)}
+	s.args = append(args, "--bind", "127.0.0.1", "--port", strconv.Itoa(s.port), "--dir", s.dir, "--logfile", filepath.Join(s.dir, "redis.log"))
 	s.Restart()
 	tb.Cleanup(s.Kill)
 	return s
@@ -86,13 +103,9 @@ func (s *Server) Kill() {
 func (s *Server) Restart() {
 	s.tb.Helper()
 	s.Kill()
-	args := []string{
-		"--bind", "127.0.0.1", "--port", strconv.Itoa(s.port), "--dir", s.dir, "--save", "", "--appendonly", "yes",
-		"--appendfsync", s.fsync, "--maxmemory-policy", "noeviction", "--logfile", filepath.Join(s.dir, "redis.log"),
-	}
 	// The shell kills the server when its standard input ends: with Kill, and
 	// with the end of the test program, however it ends.
-	s.process = exec.Command("sh", append([]string{"-c", `redis-server "$@" & server=$!; read -r _; kill -9 "$server"; wait`, "sh"}, args...)...)
+	s.process = exec.Command("sh", append([]string{"-c", `redis-server "$@" & server=$!; read -r _; kill -9 "$server"; wait`, "sh"}, s.args...)...)
 	var err error
 	if s.leash, err = s.process.StdinPipe(); err != nil {
 		s.tb.Fatal(err)

@@ -52,7 +52,10 @@ func (c Calendar) openDay(d day) bool {
 	if c.window.Always() {
 		return true
 	}
-	return slices.Contains(c.window.Days, d.weekday()) && !c.also[d] && !(c.jp && holiday(d))
+	if c.also[d] || c.jp && holiday(d) {
+		return false
+	}
+	return slices.Contains(c.window.Days, d.weekday())
 }
 
 // Open reports whether mails may leave at t.
@@ -196,6 +199,9 @@ var fixedDays = map[[2]int]bool{
 	{1, 1}: true, {2, 11}: true, {2, 23}: true, {4, 29}: true, {5, 3}: true, {5, 4}: true, {5, 5}: true, {8, 11}: true, {11, 3}: true, {11, 23}: true,
 }
 
+// equinoxes are the months of the equinoxes, with the moment of 1980 in days.
+var equinoxes = map[time.Month]float64{time.March: 20.8431, time.September: 23.2488}
+
 // mondays are the named days that are the n-th Monday of a month.
 var mondays = map[time.Month]int{1: 2, 7: 3, 9: 3, 10: 2}
 
@@ -209,11 +215,6 @@ func named(d day) bool {
 		return true
 	}
 	since := d.year - 1980
-	switch d.month {
-	case time.March:
-		return d.date == int(20.8431+0.242194*float64(since))-since/4
-	case time.September:
-		return d.date == int(23.2488+0.242194*float64(since))-since/4
-	}
-	return false
+	first, ok := equinoxes[d.month]
+	return ok && d.date == int(first+0.242194*float64(since))-since/4
 }

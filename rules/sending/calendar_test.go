@@ -13,14 +13,14 @@ import (
 var tokyo = time.FixedZone("JST", 9*60*60)
 
 // at reads a time; without a zone it is Tokyo's.
-func at(t testing.TB, s string) time.Time {
-	t.Helper()
+func at(tb testing.TB, s string) time.Time {
+	tb.Helper()
 	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02 15:04", time.DateOnly} {
 		if v, err := time.ParseInLocation(layout, s, tokyo); err == nil {
 			return v
 		}
 	}
-	t.Fatalf("%q is not a time", s)
+	tb.Fatalf("%q is not a time", s)
 	return time.Time{}
 }
 

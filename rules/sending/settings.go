@@ -237,7 +237,7 @@ func (w Window) validate() error {
 
 // within puts a path before every one of the joined errors.
 func within(path string, err error) error {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // only the outermost join is split
+	joined, ok := err.(interface{ Unwrap() []error }) // only the outermost join is split
 	if !ok {
 		return fmt.Errorf("%s%w", path, err)
 	}

@@ -48,6 +48,3 @@ func Words(code, locale string) string {
 	}
 	return w[0]
 }
-
-// Why says in one sentence what was decided and why.
-func (p Plan) Why(locale string) string { return Words(p.Code, locale) }

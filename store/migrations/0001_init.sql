@@ -314,6 +314,7 @@ CREATE INDEX jobs_dispatched ON jobs (dispatched_at) WHERE state = 'dispatched';
 CREATE INDEX jobs_running ON jobs (lease_until) WHERE state = 'running';
 CREATE INDEX jobs_flying ON jobs (queue, company) WHERE state IN ('dispatched', 'running');
 CREATE INDEX jobs_state ON jobs (state, id);
+CREATE INDEX jobs_dead ON jobs (company, id) WHERE state = 'dead';
 CREATE INDEX jobs_company ON jobs (company, id);
 CREATE INDEX jobs_batch ON jobs (batch, id) WHERE batch <> '';
 

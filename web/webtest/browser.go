@@ -24,21 +24,19 @@ type Browser struct {
 
 	mu      sync.Mutex
 	last    int
-	replies map[int]chan reply
-	events  map[string]chan event // by session
+	replies map[int]chan message
+	loads   map[string]chan struct{} // by session: a page was loaded
 	gone    error
 }
 
-type reply struct {
-	Result json.RawMessage `json:"result"`
-	Error  *struct {
-		Message string `json:"message"`
-	} `json:"error"`
-}
-
-type event struct {
-	Method string          `json:"method"`
-	Params json.RawMessage `json:"params"`
+// A message is a reply or an event. The names of its parts are the protocol's,
+// whatever their case.
+type message struct {
+	ID        int
+	SessionID string
+	Method    string
+	Result    json.RawMessage
+	Error     *struct{ Message string }
 }
 
 // programs are the names under which Chromium is installed.
@@ -73,7 +71,7 @@ func Open(tb testing.TB) *Browser {
 	check(tb, err)
 	profile, err := os.MkdirTemp("", "browser") //nolint:usetesting // its processes may outlive the test by a moment
 	check(tb, err)
-	b := &Browser{send: ourOut, replies: map[int]chan reply{}, events: map[string]chan event{}}
+	b := &Browser{send: ourOut, replies: map[int]chan message{}, loads: map[string]chan struct{}{}}
 	b.cmd = exec.Command(path, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
 		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 		"--hide-scrollbars", "--font-render-hinting=none", "--lang=ja", "--user-data-dir="+profile, "--remote-debugging-pipe", "about:blank")
@@ -114,26 +112,21 @@ func (b *Browser) listen(from *os.File) {
 			b.fail(fmt.Errorf("the browser is gone: %w", err))
 			return
 		}
-		var m struct { //nolint:tagliatelle // the names of the protocol
-			ID      int    `json:"id"`
-			Session string `json:"sessionId"`
-			reply
-			event
-		}
+		var m message
 		if err := json.Unmarshal(text[:len(text)-1], &m); err != nil {
 			b.fail(fmt.Errorf("reading from the browser: %w", err))
 			return
 		}
 		b.mu.Lock()
-		waiting, events := b.replies[m.ID], b.events[m.Session]
+		waiting, loads := b.replies[m.ID], b.loads[m.SessionID]
 		delete(b.replies, m.ID)
 		b.mu.Unlock()
 		switch {
-		case m.ID != 0 && waiting != nil:
-			waiting <- m.reply
-		case m.Method == "Page.loadEventFired" && events != nil:
+		case waiting != nil:
+			waiting <- m
+		case m.Method == "Page.loadEventFired" && loads != nil:
 			select {
-			case events <- m.event:
+			case loads <- struct{}{}:
 			default: // nobody waits for that many
 			}
 		}
@@ -152,7 +145,7 @@ func (b *Browser) fail(err error) {
 
 // call sends one command and decodes its result into v.
 func (b *Browser) call(session, method string, params, v any) error {
-	answer := make(chan reply, 1)
+	answer := make(chan message, 1)
 	b.mu.Lock()
 	if b.gone != nil {
 		b.mu.Unlock()
@@ -162,12 +155,14 @@ func (b *Browser) call(session, method string, params, v any) error {
 	id := b.last
 	b.replies[id] = answer
 	b.mu.Unlock()
-	text, err := json.Marshal(struct { //nolint:tagliatelle // the names of the protocol
-		ID      int    `json:"id"`
-		Session string `json:"sessionId,omitempty"`
-		Method  string `json:"method"`
-		Params  any    `json:"params,omitempty"`
-	}{id, session, method, params})
+	command := map[string]any{"id": id, "method": method}
+	if session != "" {
+		command["sessionId"] = session
+	}
+	if params != nil {
+		command["params"] = params
+	}
+	text, err := json.Marshal(command)
 	if err != nil {
 		return err
 	}
@@ -175,16 +170,16 @@ func (b *Browser) call(session, method string, params, v any) error {
 		return fmt.Errorf("%s: %w", method, err)
 	}
 	select {
-	case r, ok := <-answer:
+	case m, ok := <-answer:
 		switch {
 		case !ok:
 			return fmt.Errorf("%s: %w", method, b.gone)
-		case r.Error != nil:
-			return fmt.Errorf("%s: %s", method, r.Error.Message)
+		case m.Error != nil:
+			return fmt.Errorf("%s: %s", method, m.Error.Message)
 		case v == nil:
 			return nil
 		}
-		return json.Unmarshal(r.Result, v)
+		return json.Unmarshal(m.Result, v)
 	case <-time.After(patience):
 		return fmt.Errorf("%s: no answer in %s", method, patience)
 	}

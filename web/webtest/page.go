@@ -25,30 +25,24 @@ type Page struct {
 	t       testing.TB
 	b       *Browser
 	session string
-	loads   chan event
+	loads   chan struct{}
 }
 
 // Page opens a tab.
 func (b *Browser) Page(tb testing.TB, d Device) *Page {
 	tb.Helper()
-	var private struct { //nolint:tagliatelle // the names of the protocol
-		ID string `json:"browserContextId"`
-	}
+	var private struct{ BrowserContextID string }
 	check(tb, b.call("", "Target.createBrowserContext", map[string]any{"disposeOnDetach": true}, &private))
-	var target struct { //nolint:tagliatelle // the names of the protocol
-		ID string `json:"targetId"`
-	}
-	check(tb, b.call("", "Target.createTarget", map[string]any{"url": "about:blank", "browserContextId": private.ID}, &target))
-	var attached struct { //nolint:tagliatelle // the names of the protocol
-		ID string `json:"sessionId"`
-	}
-	check(tb, b.call("", "Target.attachToTarget", map[string]any{"targetId": target.ID, "flatten": true}, &attached))
-	p := &Page{t: tb, b: b, session: attached.ID, loads: make(chan event, 64)}
+	var target struct{ TargetID string }
+	check(tb, b.call("", "Target.createTarget", map[string]any{"url": "about:blank", "browserContextId": private.BrowserContextID}, &target))
+	var attached struct{ SessionID string }
+	check(tb, b.call("", "Target.attachToTarget", map[string]any{"targetId": target.TargetID, "flatten": true}, &attached))
+	p := &Page{t: tb, b: b, session: attached.SessionID, loads: make(chan struct{}, 64)}
 	b.mu.Lock()
-	b.events[p.session] = p.loads
+	b.loads[p.session] = p.loads
 	b.mu.Unlock()
 	tb.Cleanup(func() {
-		_ = b.call("", "Target.disposeBrowserContext", map[string]any{"browserContextId": private.ID}, nil) // gone with the browser at the latest
+		_ = b.call("", "Target.disposeBrowserContext", map[string]any{"browserContextId": private.BrowserContextID}, nil) // gone with the browser at the latest
 	})
 	p.do("Page.enable", nil, nil)
 	p.Resize(d.Width, d.Height)
@@ -87,12 +81,10 @@ func (p *Page) Go(url string) {
 	p.t.Helper()
 	p.Follow(func() {
 		p.t.Helper()
-		var r struct { //nolint:tagliatelle // the names of the protocol
-			Error string `json:"errorText"`
-		}
+		var r struct{ ErrorText string }
 		p.do("Page.navigate", map[string]any{"url": url}, &r)
-		if r.Error != "" {
-			p.t.Fatalf("opening %s: %s", url, r.Error)
+		if r.ErrorText != "" {
+			p.t.Fatalf("opening %s: %s", url, r.ErrorText)
 		}
 	})
 }
@@ -116,17 +108,13 @@ func (p *Page) Follow(deed func()) {
 // of the page are off, too.
 func (p *Page) Eval(expression string, v any) {
 	p.t.Helper()
-	var r struct { //nolint:tagliatelle // the names of the protocol
-		Result struct {
-			Value json.RawMessage `json:"value"`
-		} `json:"result"`
-		Exception *struct {
-			Text string `json:"text"`
-		} `json:"exceptionDetails"`
+	var r struct {
+		Result           struct{ Value json.RawMessage }
+		ExceptionDetails *struct{ Text string }
 	}
 	p.do("Runtime.evaluate", map[string]any{"expression": expression, "returnByValue": true}, &r)
-	if r.Exception != nil {
-		p.t.Fatalf("%s: %s", expression, r.Exception.Text)
+	if r.ExceptionDetails != nil {
+		p.t.Fatalf("%s: %s", expression, r.ExceptionDetails.Text)
 	}
 	if v == nil || len(r.Result.Value) == 0 {
 		return
@@ -253,9 +241,7 @@ func (p *Page) Press(names ...string) {
 // Screenshot writes a picture of the whole page as PNG.
 func (p *Page) Screenshot(path string) {
 	p.t.Helper()
-	var shot struct {
-		Data string `json:"data"`
-	}
+	var shot struct{ Data string }
 	p.do("Page.captureScreenshot", map[string]any{"format": "png", "captureBeyondViewport": true}, &shot)
 	png, err := base64.StdEncoding.DecodeString(shot.Data)
 	check(p.t, err)

@@ -116,6 +116,9 @@ func (c *Client) Do(ctx context.Context, method, path string, query url.Values, 
 	}
 	answer, err := c.http.Do(r)
 	if err != nil {
+		if ats.FaultOf(err) != "" { // the service does not let it out
+			return nil, fmt.Errorf("%s: %w", call, plain(err))
+		}
 		return nil, ats.Errorf(ats.Busy, "%s: no answer: %w", call, plain(err))
 	}
 	defer func() { _ = answer.Body.Close() }()

@@ -189,7 +189,7 @@ func (s *Server) Hide(id string) {
 	s.hidden[id] = true
 }
 
-// Fail lets the next calls end with these status codes.
+// Fail lets the next calls end with these status codes; 0 lets one through.
 func (s *Server) Fail(codes ...int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -240,8 +240,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if len(s.failures) > 0 {
 		code := s.failures[0]
 		s.failures = s.failures[1:]
-		refuse(w, code, "Failure")
-		return
+		if code != 0 {
+			refuse(w, code, "Failure")
+			return
+		}
 	}
 	if user, password, ok := r.BasicAuth(); !ok || user != s.key || password != "" {
 		refuse(w, http.StatusUnauthorized, "NotAuthorized")

@@ -1,0 +1,489 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/career-relay/connector/ats"
+	"github.com/career-relay/connector/connectors"
+	"github.com/career-relay/connector/jobs/jobstest"
+	"github.com/career-relay/connector/mail"
+	"github.com/career-relay/connector/record"
+	"github.com/career-relay/connector/rules/sending"
+)
+
+func containsAny(s string, parts ...string) bool {
+	for _, p := range parts {
+		if strings.Contains(s, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// really opens a lab in real time, whose mails may leave at any hour.
+func really(t *testing.T, courier *Courier) *lab {
+	t.Helper()
+	l := openLab(t, &clock{})
+	l.company().Sending.Window = sending.Window{}
+	l.company().Sending.Brake.Batch = 1_000_000
+	l.Courier = courier
+	return l
+}
+
+// expectOnce waits until every application was written to, and fails when one
+// was twice.
+func (l *lab) expectOnce(n int) {
+	l.t.Helper()
+	await(l.t, fmt.Sprint(n, " mails are sent"), func() bool { return len(l.post.letters()) >= n })
+	to := map[ats.Email]int{}
+	for _, m := range l.post.letters() {
+		to[m.To.Address]++
+	}
+	for i := range n {
+		if got := to[l.rejection(fmt.Sprint(i)).Candidate.Email]; got != 1 {
+			l.t.Errorf("application %d was written to %d times", i, got)
+		}
+	}
+	await(l.t, "every job is done", func() bool {
+		counts, err := l.db.Counts(context.Background(), "")
+		return err == nil && counts.Jobs["done"] == 2*n && counts.Mails["sent"] == n
+	})
+}
+
+func TestRedisIsWipedUnderLoad(t *testing.T) {
+	couriers(t, func(t *testing.T, c *Courier, wipe func()) {
+		l := really(t, c)
+		l.start()
+		const n = 200
+		for i := range n {
+			l.arrive(l.rejection(fmt.Sprint(i)))
+			if i%40 == 20 {
+				wipe()
+			}
+		}
+		l.expectOnce(n)
+	})
+}
+
+func TestAWipedRedisIsNoticedBeforeTicketsCountAsLost(t *testing.T) {
+	virtually(t, func(t *testing.T, l *lab) {
+		if _, err := l.Courier.Forgot(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		id := l.arrive(l.rejection("1"))
+		if _, err := l.dispatchOnce(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		l.Courier.inproc.FlushAll()
+		l.start()
+		time.Sleep(lost / 4)
+		if j := l.job(id); j.State != record.JobDone {
+			t.Errorf("job %+v", j)
+		}
+	})
+}
+
+func TestRedisIsDownAndDeliveriesAreTaken(t *testing.T) {
+	s := jobstest.Redis(t)
+	l := really(t, openCourier(t, s.URL()))
+	l.start()
+	l.arrive(l.rejection("0"))
+	await(t, "the first mail", func() bool { return len(l.post.letters()) == 1 })
+	s.Kill()
+	const n = 50
+	for i := 1; i < n; i++ {
+		l.arrive(l.rejection(fmt.Sprint(i)))
+	}
+	await(t, "the outage is noticed", func() bool { return strings.Contains(l.logs.String(), "put off") })
+	s.Restart()
+	l.expectOnce(n)
+	logs := l.logs.String()
+	if n := strings.Count(logs, `"put off","what":"dispatching"`); n != 1 {
+		t.Errorf("%d lines about one outage:\n%s", n, logs)
+	}
+	await(t, "the end is noticed", func() bool { return strings.Contains(l.logs.String(), `"works again","what":"dispatching"`) })
+}
+
+// Connections are cut again and again, also between a command and its answer.
+func TestConnectionsAreCutUnderLoad(t *testing.T) {
+	p := jobstest.Front(t, jobstest.Redis(t))
+	l := really(t, openCourier(t, p.URL()))
+	l.start()
+	const n = 200
+	for i := range n {
+		l.arrive(l.rejection(fmt.Sprint(i)))
+		if i%20 == 10 {
+			p.Cut()
+		}
+	}
+	l.expectOnce(n)
+}
+
+// When the acknowledgement of a finished task is lost, asynq runs it again
+// after its lease ended. The fence drops the second run.
+func TestALostAcknowledgementDoesNotRepeatTheEffect(t *testing.T) {
+	virtually(t, func(t *testing.T, l *lab) {
+		away := 1500 * time.Millisecond
+		l.post.hook = func(context.Context, mail.Message) {
+			l.Courier.inproc.SetError("LOADING the acknowledgement fails")
+			time.AfterFunc(away, func() { l.Courier.inproc.SetError("") })
+		}
+		store := &counting{Store: l.db}
+		l.Store = store
+		l.arrive(l.rejection("1"))
+		stop := l.start()
+		time.Sleep(3 * time.Minute)
+		stop()
+		if store.started != 2 || store.dropped == 0 { // decode and mail
+			t.Errorf("%d started, %d dropped: the fault was not reproduced", store.started, store.dropped)
+		}
+		l.expect("1", record.MailSent, "")
+		if n := l.post.attempts(); n != 1 {
+			t.Errorf("%d mails", n)
+		}
+	})
+}
+
+// asynq takes a running task for lost when the clocks of two machines differ
+// by more than its lease. The fence drops the copy.
+func TestALeaseThatEndsTooEarlyDoesNotRepeatTheEffect(t *testing.T) {
+	virtually(t, func(t *testing.T, l *lab) {
+		l.ats.complete = func(context.Context, *ats.Event) error {
+			for range 14 {
+				time.Sleep(5 * time.Second)
+				for _, id := range members(t, l, "asynq:{live}:lease") {
+					if _, err := l.Courier.inproc.ZAdd("asynq:{live}:lease", float64(time.Now().Add(-2*time.Minute).Unix()), id); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+			return nil
+		}
+		store := &counting{Store: l.db}
+		l.Store = store
+		id := l.arrive(l.rejection("1"))
+		stop := l.start()
+		time.Sleep(2 * time.Minute)
+		stop()
+		if store.started != 2 || store.dropped == 0 {
+			t.Errorf("%d started, %d dropped: the fault was not reproduced", store.started, store.dropped)
+		}
+		if j := l.job(id); j.State != record.JobDone || j.Attempts != 0 {
+			t.Errorf("job %+v", j)
+		}
+		if n := l.post.attempts(); n != 1 {
+			t.Errorf("%d mails", n)
+		}
+	})
+}
+
+func members(t *testing.T, l *lab, key string) []string {
+	t.Helper()
+	if !l.Courier.inproc.Exists(key) {
+		return nil
+	}
+	ids, err := l.Courier.inproc.ZMembers(key)
+	if err != nil {
+		t.Error(err)
+	}
+	return ids
+}
+
+// The store's clock is the reference: that of the machine may be wrong.
+func TestTheMachinesClockIsWrong(t *testing.T) {
+	for _, skew := range []time.Duration{-2 * time.Minute, 2 * time.Minute} {
+		t.Run(skew.String(), func(t *testing.T) {
+			virtually(t, func(t *testing.T, l *lab) {
+				l.clock.skew = skew // of the store against the machine
+				l.arrive(l.rejection("1"))
+				l.start()
+				time.Sleep(2 * time.Second)
+				l.expect("1", record.MailSent, "")
+				id := l.arrive(l.news("2", ats.Rejected))
+				l.ats.complete = func(context.Context, *ats.Event) error {
+					time.Sleep(lost + 10*time.Second) // deaf, but inside its lease
+					return nil
+				}
+				time.Sleep(lost + 15*time.Second)
+				if j := l.job(id); j.State != record.JobDone || j.Seq != 1 {
+					t.Errorf("job %+v", j)
+				}
+			})
+		})
+	}
+}
+
+func TestALostTicketIsSwept(t *testing.T) {
+	virtually(t, func(t *testing.T, l *lab) {
+		id := l.arrive(l.rejection("1"))
+		if n := len(l.tickets()); n != 1 { // dispatched, and gone
+			t.Fatalf("%d tickets", n)
+		}
+		if _, err := l.Courier.Forgot(t.Context()); err != nil { // Redis remembers itself
+			t.Fatal(err)
+		}
+		l.start()
+		time.Sleep(lost - time.Second)
+		if j := l.job(id); j.State != record.JobDispatched {
+			t.Errorf("before its time: %+v", j)
+		}
+		time.Sleep(10 * time.Second)
+		if j := l.job(id); j.State != record.JobDone || j.Seq != 2 {
+			t.Errorf("job %+v", j)
+		}
+	})
+}
+
+// A failover may bring back tickets that were used long ago.
+func TestResurrectedTicketsFailAtTheFence(t *testing.T) {
+	virtually(t, func(t *testing.T, l *lab) {
+		id := l.arrive(l.rejection("1"))
+		l.start()
+		time.Sleep(2 * time.Second)
+		letter := l.expect("1", record.MailSent, "")
+		before := l.post.attempts()
+		for _, j := range []record.Job{l.job(id), l.job(letter.ID)} {
+			for seq := range j.Seq + 2 {
+				_, err := l.db.StartJob(t.Context(), j.ID, seq, lease)
+				if ats.FaultOf(err) != ats.Duplicate {
+					t.Errorf("seq %d of a job at %d: %v", seq, j.Seq, err)
+				}
+				if err := l.Courier.Carry(t.Context(), record.Ticket{Job: j.ID, Seq: seq, Queue: j.Queue}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if err := l.Courier.Carry(t.Context(), record.Ticket{Job: "unknown", Seq: 1, Queue: record.LiveQueue}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		depths, err := l.Courier.Depths()
+		if err != nil || depths[record.LiveQueue] != (Depth{}) {
+			t.Errorf("left in redis: %+v, %v", depths, err)
+		}
+		if n := l.post.attempts() - before; n != 0 {
+			t.Errorf("%d more mails", n)
+		}
+	})
+}
+
+// The process dies between the claim of a mail and its settlement.
+func TestAWorkerDiesWithAMailInFlight(t *testing.T) {
+	l := newLab(t)
+	l.company().Sending.Window = sending.Window{}
+	l.arrive(l.rejection("1"))
+	var mailTicket record.Ticket
+	for mailTicket.Job == "" {
+		for _, ticket := range l.tickets() {
+			j, err := l.db.Job(t.Context(), ticket.Job)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if j.Kind == record.MailJob {
+				mailTicket = ticket
+			} else if err := l.handle(t.Context(), ticket); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	j, err := l.db.StartJob(t.Context(), mailTicket.Job, mailTicket.Seq, lease)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.db.ClaimMail(t.Context(), j, j.Subject, "fake"); err != nil {
+		t.Fatal(err)
+	}
+	l.clock.pass(lease - time.Second)
+	for range 2 {
+		if err := l.sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if m := l.letter("1"); m.State != record.MailSending {
+		t.Errorf("inside the lease: %s", m.State)
+	}
+	l.clock.pass(time.Second)
+	if err := l.sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	l.until(l.clock.now().Add(30 * 24 * time.Hour))
+	l.expect("1", record.MailUnclear, "interrupted")
+	if n := l.post.attempts(); n != 0 {
+		t.Errorf("sent again %d times", n)
+	}
+}
+
+// The process dies while it decodes: the job runs again, and its effect is
+// there once.
+func TestAWorkerDiesWhileItDecodes(t *testing.T) {
+	l := newLab(t)
+	id := l.arrive(l.rejection("1"))
+	ticket := l.tickets()[0]
+	if _, err := l.db.StartJob(t.Context(), ticket.Job, ticket.Seq, lease); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.handle(t.Context(), ticket); err != nil { // asynq gives the ticket out again
+		t.Fatal(err)
+	}
+	l.clock.pass(lease)
+	if err := l.sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	l.until(l.clock.now().Add(soon))
+	if j := l.job(id); j.State != record.JobDone || j.Seq != 2 || j.Attempts != 0 {
+		t.Errorf("job %+v", j)
+	}
+	l.expect("1", record.MailSent, "")
+}
+
+func TestTwoProcessesDispatchAndSweep(t *testing.T) {
+	s := jobstest.Redis(t)
+	l := really(t, openCourier(t, s.URL()))
+	second := *l.Worker
+	second.Name, second.Courier = "second", openCourier(t, s.URL())
+	other := *l
+	other.Worker = &second
+	const n = 200
+	var door sync.WaitGroup
+	door.Go(func() {
+		for i := range n {
+			l.arrive(l.rejection(fmt.Sprint(i)))
+		}
+	})
+	l.start()
+	other.start()
+	var sweeping sync.WaitGroup
+	for range 2 { // sweepers that take every ticket for lost at once
+		sweeping.Go(func() {
+			for range 20 {
+				if _, err := l.db.Sweep(context.Background(), 0); err != nil {
+					t.Error(err)
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+		})
+	}
+	door.Wait()
+	sweeping.Wait()
+	l.expectOnce(n)
+}
+
+func TestSharedChoresRunOnce(t *testing.T) {
+	l := newLab(t)
+	ran := 0
+	c := chore{"sweep", 5 * time.Second, true, func(context.Context) error { ran++; return nil }}
+	second := *l.Worker
+	second.Name = "second"
+	for range 3 {
+		for _, w := range []*Worker{l.Worker, &second} {
+			if err := w.chore(t.Context(), c); err != nil {
+				t.Fatal(err)
+			}
+		}
+		l.clock.pass(5 * time.Second)
+	}
+	if ran != 3 {
+		t.Errorf("ran %d times in three ticks", ran)
+	}
+	c.shared = false
+	for _, w := range []*Worker{l.Worker, &second} {
+		if err := w.chore(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if ran != 5 {
+		t.Errorf("ran %d times", ran)
+	}
+}
+
+func TestAChoreThatBreaksIsReportedOnceAndGoesOn(t *testing.T) {
+	virtually(t, func(t *testing.T, l *lab) {
+		l.Store = &brokenSweep{Store: l.db, until: time.Now().Add(30 * time.Second)}
+		l.start()
+		time.Sleep(time.Minute)
+		logs := l.logs.String()
+		if n := strings.Count(logs, `"put off","what":"sweep"`); n != 1 {
+			t.Errorf("%d lines", n)
+		}
+		if !strings.Contains(logs, `"works again","what":"sweep"`) || strings.Contains(logs, "佐藤") {
+			t.Errorf("logs %s", logs)
+		}
+	})
+}
+
+type brokenSweep struct {
+	Store
+	until time.Time
+}
+
+func (b *brokenSweep) Sweep(ctx context.Context, lost time.Duration) (record.Swept, error) {
+	if time.Now().Before(b.until) {
+		panic("佐藤")
+	}
+	return b.Store.Sweep(ctx, lost)
+}
+
+// asynq deletes the archived beyond ten thousand. A dead job is a row.
+func TestTwelveThousandFailuresAreKept(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a while")
+	}
+	const n, doors = 12_000, 64
+	l := really(t, openCourier(t, ""))
+	l.ats.decode = func(connectors.Payload) ([]ats.Event, error) { return nil, ats.Errorf(ats.Invalid, "broken mapping") }
+	l.start()
+	var door sync.WaitGroup
+	for d := range doors {
+		door.Go(func() {
+			for i := range n / doors {
+				a := arrival([]byte(`{}`))
+				a.Delivery.Key = fmt.Sprint(d, "/", i)
+				if _, err := l.save(a); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	door.Wait()
+	total := n / doors * doors
+	await(t, "all are dead", func() bool {
+		counts, err := l.db.Counts(context.Background(), "acme")
+		return err == nil && counts.Jobs["dead"] == total
+	})
+	depths, err := l.Courier.Depths()
+	if err != nil || depths[record.LiveQueue] != (Depth{}) {
+		t.Errorf("left in redis: %+v, %v", depths, err)
+	}
+	found := 0
+	f := record.Filter{Company: "acme", State: "dead", Error: "broken mapping", Limit: record.MaxPage}
+	for {
+		page, err := l.db.Jobs(t.Context(), f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page) == 0 {
+			break
+		}
+		found += len(page)
+		f.After = page[len(page)-1].ID
+	}
+	if found != total {
+		t.Errorf("found %d of %d", found, total)
+	}
+	l.ats.mu.Lock()
+	l.ats.decode = func(connectors.Payload) ([]ats.Event, error) { return nil, nil } // repaired
+	l.ats.mu.Unlock()
+	done, err := l.db.RetryJobs(t.Context(), l.order(record.Filter{State: "dead", Error: "broken mapping"}))
+	if err != nil || done.Changed != total {
+		t.Fatalf("retried %+v, %v", done, err)
+	}
+	await(t, "all are done", func() bool {
+		counts, err := l.db.Counts(context.Background(), "acme")
+		return err == nil && counts.Jobs["done"] == total
+	})
+}

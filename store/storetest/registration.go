@@ -1,0 +1,417 @@
+package storetest
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/career-relay/connector/ats"
+	"github.com/career-relay/connector/mail"
+	"github.com/career-relay/connector/record"
+	"github.com/career-relay/connector/relay"
+	"github.com/career-relay/connector/rules/consent"
+	"github.com/career-relay/connector/rules/credit"
+)
+
+// A signup is a registration on its way to be confirmed.
+type signup struct {
+	id           string
+	confirmation record.Confirmation
+	my           string // token of the person's own page, once confirmed
+}
+
+var texts = []consent.Text{{Purpose: consent.RelayHandover, Version: "3", Locale: "ja", Body: "紹介に同意します", Hash: "hash of the body"}}
+
+// signUp sends the form behind the relay link of a mail.
+func (b *bench) signUp(tb testing.TB, m record.Mail, policy credit.Policy, recipients ...string) *signup {
+	tb.Helper()
+	l, err := b.FindLink(tb.Context(), record.RelayLink, "relay-"+m.SendID)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	p := relay.Profile{Name: "佐藤 美咲", Email: "private@example.jp", Phone: "090-0000-0000", Note: "夜に電話", Locale: "ja"}
+	s := &signup{}
+	var token string
+	s.id, err = b.Register(tb.Context(), record.Registration{
+		Link: l, Profile: p, Consents: texts, Keep: consent.ConfirmLinkLife,
+		Confirm: func(t string) (mail.Message, error) {
+			token = t
+			return b.message(p.Email, p.Name), nil
+		},
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	confirm, err := b.FindLink(tb.Context(), record.ConfirmLink, token)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	s.confirmation = record.Confirmation{
+		Link: confirm, Policy: policy, Recipients: recipients, MyExpires: b.clock.Now().Add(consent.MyLinkLife),
+		Receipt: func(p relay.Profile, _ []record.Consent, my string) (mail.Message, error) {
+			s.my = my
+			return b.message(p.Email, p.Name), nil
+		},
+	}
+	return s
+}
+
+// register signs up and confirms.
+func (b *bench) register(tb testing.TB, m record.Mail, recipients ...string) *signup {
+	tb.Helper()
+	s := b.signUp(tb, m, credit.DefaultPolicy(), recipients...)
+	if err := b.Confirm(tb.Context(), s.confirmation); err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}
+
+func (b *bench) account(tb testing.TB, company string) record.Account {
+	tb.Helper()
+	a, err := b.Account(tb.Context(), company, credit.DefaultPolicy())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return a
+}
+
+// referralOf returns the only referral of a registration to a recipient, with
+// its job at work.
+func (b *bench) referralOf(tb testing.TB, company, recipient string) (record.Referral, record.Job) {
+	tb.Helper()
+	rs, err := b.Referrals(tb.Context(), record.Filter{Company: company, Recipient: recipient})
+	if err != nil || len(rs) != 1 {
+		tb.Fatalf("referrals: got %v (%v), want one", rs, err)
+	}
+	j, err := b.begin(tb.Context(), b.Store, rs[0].ID)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return rs[0], j
+}
+
+func handed(p credit.Policy) record.Handed {
+	return record.Handed{State: record.ReferralHandedOver, Reference: "R-1", Fields: []string{"name", "email"}, Policy: p, Job: record.Outcome{State: record.JobDone}}
+}
+
+var registrationTests = map[string]func(*testing.T, *bench){
+	"nothing follows from a registration that is not confirmed": func(t *testing.T, b *bench) {
+		b.hear(t, "acme", b.rejection("a1"))
+		s := b.signUp(t, b.mailOf(t, "a1"), credit.DefaultPolicy(), "network")
+		m, err := b.Membership(t.Context(), s.id)
+		if err != nil || m.State != "pending" || len(m.Consents) != 1 || !m.Consents[0].ConfirmedAt.IsZero() || len(m.Referrals) != 0 {
+			t.Errorf("got %+v (%v)", m, err)
+		}
+		if a := b.account(t, "acme"); a.Net != 0 {
+			t.Errorf("credits: got %d, want 0", a.Net)
+		}
+		mails, err := b.Mails(t.Context(), record.Filter{Purpose: string(mail.RelayConfirm)})
+		if err != nil || len(mails) != 1 || mails[0].State != record.MailHeld || b.liveJobs(t, mails[0].ID) != 1 {
+			t.Errorf("confirmation mail: got %+v (%v)", mails, err)
+		}
+	},
+	"a confirmation makes consents valid, credits, refers and writes": func(t *testing.T, b *bench) {
+		b.hear(t, "acme", b.rejection("a1"))
+		b.clock.Pass(time.Hour)
+		s := b.signUp(t, b.mailOf(t, "a1"), credit.DefaultPolicy(), "network", "agency")
+		given := b.clock.Now()
+		b.clock.Pass(time.Hour)
+		if err := b.Confirm(t.Context(), s.confirmation); err != nil {
+			t.Fatal(err)
+		}
+		my, err := b.FindLink(t.Context(), record.MyLink, s.my)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := b.Membership(t.Context(), my.Registration)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.State != "confirmed" || m.Profile.Phone != "090-0000-0000" || string(m.Profile.Email) != "private@example.jp" || len(m.Referrals) != 2 {
+			t.Errorf("membership: got %+v", m)
+		}
+		want := []record.Consent{{
+			ID: m.Consents[0].ID, Company: "acme", PersonID: my.Person, Registration: s.id, Purpose: "relay_handover", TextVersion: "3", Locale: "ja",
+			Text: "紹介に同意します", How: "form", GivenAt: given, ConfirmedAt: b.clock.Now(),
+		}}
+		if diff := cmp.Diff(want, m.Consents); diff != "" {
+			t.Errorf("consents differ (-want +got):\n%s", diff)
+		}
+		for _, r := range m.Referrals {
+			if r.State != record.ReferralWaiting || b.liveJobs(t, r.ID) != 1 {
+				t.Errorf("referral: got %+v with %d jobs", r, b.liveJobs(t, r.ID))
+			}
+		}
+		if a := b.account(t, "acme"); a.Net != 1 || a.ToNext != 9 || len(a.Entries) != 1 || a.Entries[0].Kind != "credit" || a.Entries[0].Referral != s.id {
+			t.Errorf("account: got %+v", a)
+		}
+		if mails, err := b.Mails(t.Context(), record.Filter{Purpose: string(mail.RelayReceipt)}); err != nil || len(mails) != 1 {
+			t.Errorf("receipts: got %v (%v), want one", mails, err)
+		}
+		wantFault(t, b.Confirm(t.Context(), s.confirmation), ats.Duplicate)
+	},
+	"a confirmation that comes too late counts nothing": func(t *testing.T, b *bench) {
+		b.hear(t, "acme", b.rejection("a1"))
+		s := b.signUp(t, b.mailOf(t, "a1"), credit.DefaultPolicy(), "network")
+		b.clock.Pass(consent.ConfirmLinkLife)
+		_, err := b.FindLink(t.Context(), record.ConfirmLink, s.confirmation.Link.Token)
+		wantFault(t, err, ats.NotFound)
+		wantFault(t, b.Confirm(t.Context(), s.confirmation), ats.Duplicate)
+		if a := b.account(t, "acme"); a.Net != 0 {
+			t.Errorf("credits: got %d, want 0", a.Net)
+		}
+	},
+	"without consent to the hand-over nothing is referred": func(t *testing.T, b *bench) {
+		b.hear(t, "acme", b.rejection("a1"))
+		s := b.signUp(t, b.mailOf(t, "a1"), credit.DefaultPolicy(), "network")
+		m, err := b.Membership(t.Context(), s.id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Withdraw(t.Context(), operator, m.Consents[0].ID, "asked"); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Confirm(t.Context(), s.confirmation); err != nil {
+			t.Fatal(err)
+		}
+		if n := b.count(t, `SELECT count(*) FROM referrals`); n != 0 {
+			t.Errorf("referrals: got %d, want 0", n)
+		}
+	},
+	"when the receipt cannot be written nothing is confirmed": func(t *testing.T, b *bench) {
+		b.hear(t, "acme", b.rejection("a1"))
+		s := b.signUp(t, b.mailOf(t, "a1"), credit.DefaultPolicy(), "network")
+		s.confirmation.Receipt = func(relay.Profile, []record.Consent, string) (mail.Message, error) {
+			return mail.Message{}, ats.Errorf(ats.Invalid, "no letter")
+		}
+		wantFault(t, b.Confirm(t.Context(), s.confirmation), ats.Invalid)
+		if n := b.count(t, `SELECT count(*) FROM referrals`) + b.count(t, `SELECT count(*) FROM credits`) + b.count(t, `SELECT count(*) FROM registrations WHERE state = 'confirmed'`); n != 0 {
+			t.Errorf("rows: got %d, want 0", n)
+		}
+	},
+	"the same person counts once in a year": func(t *testing.T, b *bench) {
+		same := func(e *ats.Event) { e.Candidate.Email = "misaki@example.jp" }
+		b.hear(t, "acme", b.rejection("a1", same))
+		b.hear(t, "acme", b.rejection("a2", same))
+		b.register(t, b.mailOf(t, "a1"))
+		b.register(t, b.mailOf(t, "a2"))
+		a := b.account(t, "acme")
+		if a.Net != 1 || len(a.Entries) != 2 || a.Entries[1].Kind != "duplicate" {
+			t.Errorf("account: got %+v", a)
+		}
+	},
+	"ten confirmations open one slot, also at the same time": func(t *testing.T, b *bench) {
+		var signups []*signup
+		for range 20 {
+			id := b.id("a")
+			b.hear(t, "acme", b.rejection(id))
+			signups = append(signups, b.signUp(t, b.mailOf(t, id), credit.DefaultPolicy(), "network"))
+		}
+		other := b.open(t)
+		confirm := func(signups []*signup) {
+			t.Helper()
+			errs := together(len(signups), func(i int) error {
+				s := b.Store
+				if i%2 == 1 {
+					s = other
+				}
+				return s.Confirm(t.Context(), signups[i].confirmation)
+			})
+			if err := errors.Join(errs...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		confirm(signups[:9])
+		if a := b.account(t, "acme"); a.Net != 9 || len(a.Slots) != 0 || a.ToNext != 1 {
+			t.Errorf("after nine: got net %d, %d slots, %d to the next", a.Net, len(a.Slots), a.ToNext)
+		}
+		confirm(signups[9:10])
+		if a := b.account(t, "acme"); a.Net != 10 || len(a.Slots) != 1 || a.Slots[0].State != "earned" || a.ToNext != 10 {
+			t.Errorf("after ten: got %+v", a)
+		}
+		confirm(signups[10:])
+		if a := b.account(t, "acme"); a.Net != 20 || len(a.Slots) != 2 {
+			t.Errorf("after twenty: got net %d, %d slots", a.Net, len(a.Slots))
+		}
+		if n, err := b.Reconcile(t.Context(), operator, "acme", credit.DefaultPolicy()); n != 0 || err != nil {
+			t.Errorf("reconciled: got %d (%v), want 0", n, err)
+		}
+		b.exec(t, `DELETE FROM slots`)
+		if n, err := b.Reconcile(t.Context(), operator, "acme", credit.DefaultPolicy()); n != 2 || err != nil {
+			t.Errorf("reconciled: got %d (%v), want 2", n, err)
+		}
+		if a := b.account(t, "acme"); len(a.Slots) != 2 {
+			t.Errorf("slots: got %d, want 2", len(a.Slots))
+		}
+	},
+	"twenty confirmations of one registration count once": func(t *testing.T, b *bench) {
+		b.hear(t, "acme", b.rejection("a1"))
+		s := b.signUp(t, b.mailOf(t, "a1"), credit.DefaultPolicy(), "network")
+		other := b.open(t)
+		c := s.confirmation
+		c.Receipt = func(p relay.Profile, _ []record.Consent, _ string) (mail.Message, error) {
+			return b.message(p.Email, p.Name), nil
+		}
+		errs := together(20, func(i int) error {
+			if i%2 == 1 {
+				return other.Confirm(t.Context(), c)
+			}
+			return b.Confirm(t.Context(), c)
+		})
+		if diff := cmp.Diff(map[ats.Fault]int{"": 1, ats.Duplicate: 19}, faults(t, errs)); diff != "" {
+			t.Errorf("results differ (-want +got):\n%s", diff)
+		}
+		if n := b.count(t, `SELECT count(*) FROM referrals`); n != 1 {
+			t.Errorf("referrals: got %d, want 1", n)
+		}
+	},
+	"a hand-over is recorded with the names of what was provided": func(t *testing.T, b *bench) {
+		b.hear(t, "acme", b.rejection("a1"))
+		policy := credit.DefaultPolicy()
+		policy.Trigger = credit.HandedOver
+		s := b.signUp(t, b.mailOf(t, "a1"), policy, "network", "agency")
+		if err := b.Confirm(t.Context(), s.confirmation); err != nil {
+			t.Fatal(err)
+		}
+		if a := b.account(t, "acme"); a.Net != 0 {
+			t.Errorf("before the hand-over: got %d, want 0", a.Net)
+		}
+		for _, recipient := range []string{"network", "agency"} {
+			r, j := b.referralOf(t, "acme", recipient)
+			if err := b.SettleReferral(t.Context(), j, r, handed(policy)); err != nil {
+				t.Fatal(err)
+			}
+			got, err := b.Referral(t.Context(), r.ID)
+			if err != nil || got.State != record.ReferralHandedOver || got.Reference != "R-1" || !cmp.Equal(got.Fields, []string{"name", "email"}) {
+				t.Errorf("got %+v (%v)", got, err)
+			}
+			b.wantJob(t, j.ID, record.JobDone)
+			wantFault(t, b.SettleReferral(t.Context(), j, r, handed(policy)), ats.Duplicate)
+		}
+		if a := b.account(t, "acme"); a.Net != 1 || len(a.Entries) != 1 {
+			t.Errorf("two hand-overs of one registration: got %+v, want one credit", a)
+		}
+		if n := b.count(t, `SELECT count(*) FROM provisions`); n != 2 {
+			t.Errorf("provisions: got %d, want 2", n)
+		}
+		_, err := b.Referral(t.Context(), "nothing")
+		wantFault(t, err, ats.NotFound)
+	},
+	"a hand-over that failed is retried": func(t *testing.T, b *bench) {
+		b.hear(t, "acme", b.rejection("a1"))
+		b.register(t, b.mailOf(t, "a1"), "network")
+		r, j := b.referralOf(t, "acme", "network")
+		failed := record.Handed{State: record.ReferralFailed, Reason: "410", Job: record.Outcome{State: record.JobDead, Error: "410"}}
+		if err := b.SettleReferral(t.Context(), j, r, failed); err != nil {
+			t.Fatal(err)
+		}
+		done, err := b.RetryReferrals(t.Context(), order(record.Filter{State: "failed"}))
+		if err != nil || done.Changed != 1 {
+			t.Fatalf("got %+v (%v)", done, err)
+		}
+		b.wantJob(t, j.ID, record.JobCancelled)
+		r, j = b.referralOf(t, "acme", "network")
+		if err := b.SettleReferral(t.Context(), j, r, handed(credit.DefaultPolicy())); err != nil {
+			t.Fatal(err)
+		}
+		if done, err := b.RetryReferrals(t.Context(), order(record.Filter{ID: r.ID})); err != nil || done.Changed != 0 || done.Skipped["handed_over"] != 1 {
+			t.Errorf("retried what was handed over: got %+v (%v)", done, err)
+		}
+	},
+	"a withdrawal stops what waits and marks what was made": func(t *testing.T, b *bench) {
+		b.hear(t, "acme", b.rejection("a1"))
+		s := b.register(t, b.mailOf(t, "a1"), "network", "agency")
+		r, j := b.referralOf(t, "acme", "network")
+		if err := b.SettleReferral(t.Context(), j, r, handed(credit.DefaultPolicy())); err != nil {
+			t.Fatal(err)
+		}
+		m, err := b.Membership(t.Context(), s.id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Withdraw(t.Context(), operator, m.Consents[0].ID, "asked"); err != nil {
+			t.Fatal(err)
+		}
+		wantFault(t, b.Withdraw(t.Context(), operator, m.Consents[0].ID, "asked"), ats.Conflict)
+		wantFault(t, b.Withdraw(t.Context(), operator, "nothing", "asked"), ats.NotFound)
+		if m, err = b.Membership(t.Context(), s.id); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range m.Referrals {
+			want := map[string]record.ReferralState{"network": record.ReferralWithdrawn, "agency": record.ReferralCancelled}[r.Recipient]
+			if r.State != want || b.liveJobs(t, r.ID) != 0 {
+				t.Errorf("%s: got %s with %d jobs, want %s", r.Recipient, r.State, b.liveJobs(t, r.ID), want)
+			}
+		}
+		if m.Consents[0].WithdrawnAt.IsZero() {
+			t.Error("the consent still stands")
+		}
+		if a := b.account(t, "acme"); a.Net != 1 {
+			t.Errorf("the policy keeps credits: got %d, want 1", a.Net)
+		}
+	},
+	"a consent that is withdrawn during the hand-over": func(t *testing.T, b *bench) {
+		b.hear(t, "acme", b.rejection("a1"))
+		s := b.register(t, b.mailOf(t, "a1"), "network")
+		r, j := b.referralOf(t, "acme", "network")
+		m, err := b.Membership(t.Context(), s.id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Withdraw(t.Context(), operator, m.Consents[0].ID, "asked"); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.SettleReferral(t.Context(), j, r, handed(credit.DefaultPolicy())); err != nil {
+			t.Fatal(err)
+		}
+		got, err := b.Referral(t.Context(), r.ID)
+		if err != nil || got.State != record.ReferralWithdrawn || got.Reference != "R-1" || len(got.Fields) == 0 {
+			t.Errorf("got %+v (%v), want withdrawn, with what was provided", got, err)
+		}
+	},
+	"a withdrawal takes an unspent credit back if the policy says so": func(t *testing.T, b *bench) {
+		policy := credit.DefaultPolicy()
+		policy.Reversal, policy.Ratio = credit.ReverseIfUnpaid, 2
+		for i, want := range []int{0, 1, 2} { // the first is reversed, the second and third earn a slot
+			id := b.id("a")
+			b.hear(t, "acme", b.rejection(id))
+			s := b.signUp(t, b.mailOf(t, id), policy, "network")
+			if err := b.Confirm(t.Context(), s.confirmation); err != nil {
+				t.Fatal(err)
+			}
+			if i == 1 {
+				continue
+			}
+			m, err := b.Membership(t.Context(), s.id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := b.Withdraw(t.Context(), operator, m.Consents[0].ID, "asked"); err != nil {
+				t.Fatal(err)
+			}
+			if a := b.account(t, "acme"); a.Net != want {
+				t.Errorf("after withdrawal %d: got %d, want %d", i, a.Net, want)
+			}
+		}
+	},
+	"a link is found by its kind, or any": func(t *testing.T, b *bench) {
+		b.hear(t, "acme", b.rejection("a1"))
+		m := b.mailOf(t, "a1")
+		_, err := b.FindLink(t.Context(), record.StopLink, "relay-"+m.SendID)
+		wantFault(t, err, ats.NotFound)
+		_, err = b.FindLink(t.Context(), "", "unknown")
+		wantFault(t, err, ats.NotFound)
+		if l, err := b.FindLink(t.Context(), "", "relay-"+m.SendID); err != nil || l.Kind != record.RelayLink {
+			t.Errorf("got %+v (%v)", l, err)
+		}
+		b.clock.Pass(consent.RelayLinkLife)
+		_, err = b.FindLink(t.Context(), record.RelayLink, "relay-"+m.SendID)
+		wantFault(t, err, ats.NotFound)
+	},
+	"a membership that does not exist is not found": func(t *testing.T, b *bench) {
+		_, err := b.Membership(t.Context(), "nothing")
+		wantFault(t, err, ats.NotFound)
+	},
+}
