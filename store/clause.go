@@ -66,8 +66,13 @@ const batched = ` IN (SELECT j.subject FROM jobs j WHERE j.batch = ? AND j.batch
 // addressed finds the people who have an address or were written to there.
 const addressed = ` IN (SELECT p.id FROM people p WHERE p.person_ref = ? UNION SELECT x.person_id FROM mails x WHERE x.address_ref = ?)`
 
+// address takes the address of a filter. Its hash tells the company too, so the
+// company need not narrow any more.
 func (s *Store) address(f *record.Filter) []byte {
-	return s.addressRef(f.Company, ats.Email(take(&f.Email)))
+	if f.Email == "" {
+		return nil
+	}
+	return s.addressRef(take(&f.Company), ats.Email(take(&f.Email)))
 }
 
 func (s *Store) deliveryClause(f record.Filter) clause {
@@ -110,7 +115,7 @@ func (s *Store) applicationClause(f record.Filter) clause {
 
 func (s *Store) mailClause(f record.Filter) clause {
 	var c clause
-	c.add(`(m.address_ref = ? OR m.person_id IN (SELECT p.id FROM people p WHERE p.person_ref = ?))`, s.address(&f))
+	c.add(`m.id IN (SELECT x.id FROM mails x WHERE x.address_ref = ? UNION SELECT x.id FROM people p JOIN mails x ON x.person_id = p.id WHERE p.person_ref = ?)`, s.address(&f))
 	c.add(`m.id`+batched, take(&f.Batch))
 	c.add(`m.id = ?`, take(&f.ID))
 	switch after := take(&f.After); f.Order {
@@ -148,10 +153,10 @@ func about(application, mail, referral string) string {
 }
 
 func (s *Store) jobClause(f record.Filter) clause {
-	// A connection or a vendor has most of the jobs: each is looked at when its
-	// turn comes, not all of them before.
-	const through = `(EXISTS (SELECT 1 FROM deliveries d WHERE d.id = jobs.subject AND d.# = ?)
-		OR EXISTS (SELECT 1 FROM mails m JOIN applications a ON a.id = m.application WHERE m.id = jobs.subject AND a.# = ?))`
+	// A connection or a vendor has many jobs: each is looked at when its turn
+	// comes, not all of them before.
+	const through = `coalesce((SELECT d.# FROM deliveries d WHERE d.id = jobs.subject),
+		(SELECT a.# FROM mails m JOIN applications a ON a.id = m.application WHERE m.id = jobs.subject)) = ?`
 	var c clause
 	c.add(about(`person_id`+addressed, `person_id`+addressed, `person_id`+addressed), s.address(&f))
 	c.add(about(`application_id = ?`, `application IN (SELECT a.id FROM applications a WHERE a.application_id = ?)`, registered), take(&f.Application))

@@ -77,10 +77,10 @@ func (s *Store) Sweep(ctx context.Context, lost time.Duration) (record.Swept, er
 // see to them. There should be none; a dead or unclear job waits for a person.
 const unattended = `
 	SELECT m.id, m.company, 'mail', m.due_at FROM mails m WHERE m.state = 'held' AND m.stopped = 0
-		AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.subject = m.id AND j.state NOT IN ('done', 'cancelled'))
+		AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.subject = m.id AND j.state IN ('waiting', 'dispatched', 'running', 'dead', 'unclear'))
 	UNION ALL
 	SELECT r.id, r.company, 'referral', 0 FROM referrals r WHERE r.state = 'waiting'
-		AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.subject = r.id AND j.state NOT IN ('done', 'cancelled'))
+		AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.subject = r.id AND j.state IN ('waiting', 'dispatched', 'running', 'dead', 'unclear'))
 	ORDER BY 1 LIMIT 500`
 
 // Adopt gives a job to each mail and referral that waits without one.
@@ -198,7 +198,7 @@ func (s *Store) Load(ctx context.Context, queue string, limit int) ([]record.Loa
 			SELECT (SELECT min(j.company) FROM jobs j WHERE j.state = 'waiting' AND j.queue = $1 AND j.company > c.company)
 			FROM c WHERE c.company IS NOT NULL)
 		SELECT company, '', (SELECT count(*) FROM (
-			SELECT 1 FROM jobs j WHERE j.state = 'waiting' AND j.queue = $1 AND j.company = c.company AND j.due_at <= $2 LIMIT $3) AS d)
+			SELECT 1 FROM jobs j WHERE j.state = 'waiting' AND j.queue = $1 AND j.company = c.company AND j.due_at <= $2 LIMIT $3) AS due)
 		FROM c WHERE company IS NOT NULL`, []any{queue, micros(now), limit}, func(company, _ string, n int) {
 		loads[company] = record.Load{Company: company, Due: n}
 	})
@@ -266,12 +266,12 @@ func (t *tx) claimJobs(ctx context.Context, queue, company string, n int) ([]rec
 
 // NextDue returns when the next waiting job is due; zero when none waits.
 func (s *Store) NextDue(ctx context.Context) (time.Time, error) {
-	var due sql.NullInt64
-	err := s.read.QueryRowContext(ctx, `SELECT min(due_at) FROM jobs WHERE state = 'waiting'`).Scan(&due)
-	if err != nil {
+	var due int64
+	err := s.read.QueryRowContext(ctx, `SELECT due_at FROM jobs WHERE state = 'waiting' ORDER BY due_at LIMIT 1`).Scan(&due)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return time.Time{}, unavailable("looking for due jobs", err)
 	}
-	return clockTime(due.Int64), nil
+	return clockTime(due), nil
 }
 
 // StartJob is the fence: only one caller gets the job for this seq, and only

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -37,7 +38,9 @@ func (s *Store) Pulse(ctx context.Context, since time.Time) (record.Pulse, error
 			return p, err
 		}
 	}
-	err := s.tally(ctx, `SELECT company, disposition, count(*) FROM deliveries WHERE id >= $1 GROUP BY company, disposition`, []any{firstID(since)}, func(company, state string, n int) {
+	err := s.tally(ctx, `
+		WITH received AS MATERIALIZED (SELECT company, disposition FROM deliveries WHERE id >= $1)
+		SELECT company, disposition, count(*) FROM received GROUP BY company, disposition`, []any{firstID(since)}, func(company, state string, n int) {
 		if p.Received[company] == nil {
 			p.Received[company] = map[string]int{}
 		}
@@ -79,7 +82,9 @@ func (s *Store) tally(ctx context.Context, query string, args []any, add func(co
 }
 
 func (s *Store) backlog(ctx context.Context, p *record.Pulse) error {
-	rows, err := s.read.QueryContext(ctx, `SELECT queue, count(*), min(due_at) FROM jobs WHERE state = 'waiting' AND due_at <= $1 GROUP BY queue`, micros(s.Now()))
+	rows, err := s.read.QueryContext(ctx, `
+		WITH due AS MATERIALIZED (SELECT queue, due_at FROM jobs WHERE state = 'waiting' AND due_at <= $1 ORDER BY due_at)
+		SELECT queue, count(*), min(due_at) FROM due GROUP BY queue`, micros(s.Now()))
 	if err != nil {
 		return unavailable("counting", err)
 	}
@@ -96,10 +101,11 @@ func (s *Store) backlog(ctx context.Context, p *record.Pulse) error {
 	if err != nil {
 		return unavailable("counting", err)
 	}
-	var next sql.NullInt64
-	if err := s.read.QueryRowContext(ctx, `SELECT min(due_at) FROM jobs WHERE state = 'waiting' AND kind = 'mail'`).Scan(&next); err != nil {
+	var next int64
+	err = s.read.QueryRowContext(ctx, `SELECT due_at FROM jobs WHERE state = 'waiting' AND kind = 'mail' ORDER BY due_at LIMIT 1`).Scan(&next)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return unavailable("counting", err)
 	}
-	p.NextMail = clockTime(next.Int64)
+	p.NextMail = clockTime(next)
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -190,39 +191,43 @@ Stop with Ctrl-C; what was kept lies in %s.
 	return nil
 }
 
-// samples plays every rejection that the vendors' samples hold.
+// samples plays the rejections that the vendors' samples hold, the plain one
+// first.
 func (d *demo) samples(ctx context.Context) (int, error) {
 	sent := 0
 	for _, c := range d.server.tenants.Companies() {
-		names := make([]string, 0, len(c.Connections))
-		for name := range c.Connections {
-			names = append(names, name)
-		}
-		slices.Sort(names)
-		for _, name := range names {
-			vendor := c.Connections[name].Vendor
-			samples, err := all.Samples(vendor)
-			if err != nil {
+		for _, name := range slices.Sorted(maps.Keys(c.Connections)) {
+			n, err := d.connection(ctx, c.ID, name, c.Connections[name].Vendor)
+			if sent += n; err != nil {
 				return sent, err
-			}
-			for _, sample := range samples {
-				if !strings.HasPrefix(sample, "rejected") {
-					continue
-				}
-				played, err := d.sample(ctx, c.ID, name, vendor, sample)
-				if err != nil {
-					return sent, err
-				}
-				sent += played
 			}
 		}
 	}
 	return sent, nil
 }
 
-// sample plays one sample and counts it; those made to be unreadable are left
-// out.
-func (d *demo) sample(ctx context.Context, company, connection, vendor, sample string) (int, error) {
+func (d *demo) connection(ctx context.Context, company, connection, vendor string) (int, error) {
+	samples, err := all.Samples(vendor)
+	if err != nil {
+		return 0, err
+	}
+	slices.Sort(samples)
+	sent, seen := 0, map[string]bool{}
+	for _, sample := range samples {
+		if !strings.HasPrefix(sample, "rejected") {
+			continue
+		}
+		n, err := d.sample(ctx, company, connection, vendor, sample, seen)
+		if sent += n; err != nil {
+			return sent, err
+		}
+	}
+	return sent, nil
+}
+
+// sample plays one sample and counts it; those made to be unreadable and those
+// of an application that was played before are left out.
+func (d *demo) sample(ctx context.Context, company, connection, vendor, sample string, seen map[string]bool) (int, error) {
 	conn, err := d.server.connector(company, connection)
 	if err != nil {
 		return 0, err
@@ -231,9 +236,11 @@ func (d *demo) sample(ctx context.Context, company, connection, vendor, sample s
 	if err != nil {
 		return 0, err
 	}
-	if events, err := conn.Decode(p); err != nil || len(events) == 0 {
-		return 0, nil
+	events, err := conn.Decode(p)
+	if err != nil || len(events) == 0 || seen[events[0].Application] {
+		return 0, nil //nolint:nilerr // it would be parked, which is not what the demo shows
 	}
+	seen[events[0].Application] = true
 	status, err := post(ctx, d.publicURL+"/hooks/"+company+"/"+connection, p)
 	if err == nil && status/100 != 2 {
 		err = ats.Errorf(ats.Conflict, "%s/%s answered %d to sample %s", company, connection, status, sample)

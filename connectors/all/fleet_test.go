@@ -41,6 +41,8 @@ var rules = map[string]func(*vendor) error{
 	"a sample reaches every rule":                           (*vendor).checkReach,
 	"a sample shows every state":                            (*vendor).checkStates,
 	"a fresh sample differs in its times only":              (*vendor).checkFresh,
+	"there is a rejection to be played":                     (*vendor).checkPlayed,
+	"a body that is cut off is never taken for nothing":     (*vendor).checkCut,
 	"errors and logs hold no person and no secret":          (*vendor).checkLeaks,
 	"settings without a secret or with a blank are refused": (*vendor).checkSettings,
 }

@@ -68,6 +68,16 @@ func New(s Spec, set Settings) (*Connector, error) {
 	return c, nil
 }
 
+// Reader makes a connector without a connection, for trying a file: it decodes,
+// and nothing that it is given can be verified.
+func Reader(s Spec) (*Connector, error) {
+	p, err := s.compile()
+	if err != nil {
+		return nil, err
+	}
+	return &Connector{program: *p, spec: s}, nil
+}
+
 // adopt puts a customer's own rules before the vendor's.
 func (c *Connector) adopt(own mapping.Spec) (err error) {
 	if c.spec.fetches() {

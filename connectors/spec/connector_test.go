@@ -295,6 +295,26 @@ func TestWithoutSignature(t *testing.T) {
 	}
 }
 
+func TestReader(t *testing.T) {
+	r, err := spec.Reader(load(t, "vendor: x\nhmac: {header: S, key: base64}"+lastRules))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := webhook(`{"id":1}`, "S", "00")
+	if events, err := r.Decode(p); err != nil || len(events) != 1 {
+		t.Errorf("got %d events, %v", len(events), err)
+	}
+	if err := r.Verify(p); ats.FaultOf(err) != ats.Denied {
+		t.Errorf("got %v, want denied", err)
+	}
+	if _, err := r.Sign(p); ats.FaultOf(err) != ats.Invalid {
+		t.Errorf("got %v, want invalid", err)
+	}
+	if _, err := spec.Reader(spec.Spec{}); ats.FaultOf(err) != ats.Invalid {
+		t.Errorf("an empty file: got %v, want invalid", err)
+	}
+}
+
 func TestKey(t *testing.T) {
 	for name, tt := range map[string]struct{ key, text, want string }{
 		"of the body":            {"key: .body.event_id", `{"event_id":12345678901234567890}`, "12345678901234567890"},

@@ -22,8 +22,8 @@ CREATE TABLE people (
 	created_at  BIGINT NOT NULL,
 	erased_at   BIGINT NOT NULL DEFAULT 0
 );
-CREATE UNIQUE INDEX people_ref ON people (company, person_ref);
-CREATE INDEX people_name ON people (company, name_index);
+CREATE UNIQUE INDEX people_ref ON people (person_ref, company);
+CREATE INDEX people_name ON people (name_index);
 
 CREATE TABLE deliveries (
 	id          TEXT PRIMARY KEY,
@@ -197,6 +197,7 @@ CREATE TABLE registrations (
 	sealed       BYTES
 );
 CREATE INDEX registrations_person ON registrations (person_id);
+CREATE INDEX registrations_application ON registrations (application);
 CREATE INDEX registrations_state ON registrations (state, expires_at);
 
 CREATE TABLE consent_texts (
@@ -309,10 +310,7 @@ CREATE TABLE jobs (
 );
 CREATE UNIQUE INDEX jobs_subject ON jobs (subject, (CASE WHEN state IN ('waiting', 'dispatched', 'running') THEN 1 END));
 CREATE INDEX jobs_due ON jobs (queue, company, due_at) WHERE state = 'waiting';
-CREATE INDEX jobs_next ON jobs (due_at) WHERE state = 'waiting';
-CREATE INDEX jobs_dispatched ON jobs (dispatched_at) WHERE state = 'dispatched';
-CREATE INDEX jobs_running ON jobs (lease_until) WHERE state = 'running';
-CREATE INDEX jobs_flying ON jobs (queue, company) WHERE state IN ('dispatched', 'running');
+CREATE INDEX jobs_next ON jobs (state, due_at);
 CREATE INDEX jobs_state ON jobs (state, id);
 CREATE INDEX jobs_dead ON jobs (company, id) WHERE state = 'dead';
 CREATE INDEX jobs_company ON jobs (company, id);

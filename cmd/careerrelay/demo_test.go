@@ -1,0 +1,156 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/career-relay/connector/web/webtest"
+)
+
+var pictures = flag.Bool("pictures", false, "write the pictures of the documentation")
+
+// A screen is what a command prints, as far as it has got.
+type screen struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *screen) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+var demoLine = regexp.MustCompile(`(?m)^  (mailbox|console|candidate page|recipient) +(\S+)`)
+
+// startDemo runs the command itself and returns the addresses it prints.
+func startDemo(t *testing.T) map[string]string {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	out, done := &screen{}, make(chan int, 1)
+	env := map[string]string{"DATA": t.TempDir(), "LISTEN": "127.0.0.1:0", "OPS_LISTEN": "127.0.0.1:0"}
+	lookup := func(name string) (string, bool) { v, ok := env[name]; return v, ok }
+	go func() { done <- run(ctx, []string{"demo"}, lookup, strings.NewReader(""), out, out) }()
+	t.Cleanup(func() {
+		stop()
+		if code := <-done; code != exitDone {
+			t.Errorf("the demo ended with %d:\n%s", code, out)
+		}
+	})
+	for range 1200 {
+		if found := demoLine.FindAllStringSubmatch(out.String(), -1); len(found) == 4 {
+			places := map[string]string{}
+			for _, f := range found {
+				places[f[1]] = f[2]
+			}
+			return places
+		}
+		select {
+		case code := <-done:
+			done <- code
+			t.Fatalf("the demo ended with %d:\n%s", code, out)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	t.Fatalf("the demo printed no addresses:\n%s", out)
+	return nil
+}
+
+// TestTheDemoInABrowser follows a newcomer through the demo: mailbox, mail,
+// landing page, consent, confirmation, referral, credit.
+func TestTheDemoInABrowser(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short: needs a browser")
+	}
+	places := startDemo(t)
+	browser := webtest.Open(t)
+	desk := browser.Page(t, webtest.Device{Width: 1280, Height: 860, NoScript: true, Lang: "ja"})
+	desk.Go(places["mailbox"])
+	desk.Follow(func() { desk.Click(`form[action="/login/demo"] button`) })
+	if text := desk.Text(); !strings.Contains(text, "選考結果のお知らせ") && !strings.Contains(text, "メール") {
+		t.Fatalf("the mailbox shows no mail:\n%s", text)
+	}
+	picture(desk, "mailbox.png")
+	desk.Go(places["console"])
+	picture(desk, "console.png")
+
+	person := browser.Page(t, webtest.Device{Width: 760, Height: 1000, NoScript: true, Lang: "ja"})
+	person.Go(places["candidate page"])
+	picture(person, "landing.png")
+	person.Go(places["candidate page"] + "/register")
+	for field, text := range map[string]string{"#name": "山田 葵", "#kana": "ヤマダ アオイ", "#mail": "aoi@example.jp"} {
+		person.Click(field)
+		person.Type(text)
+	}
+	choose(person, "#pref", 13)
+	choose(person, "#job", 1)
+	person.Click("#relay_handover")
+	person.Follow(func() { person.Click(`button[type="submit"]`) })
+
+	confirm := newestLink(t, desk, places["mailbox"], "relay_confirm")
+	person.Go(confirm)
+	person.Follow(func() { person.Click(`button[type="submit"]`) })
+	waitFor(t, "the referral at the recipient", func() bool {
+		person.Go(places["recipient"] + "?lang=en")
+		return !strings.Contains(person.Text(), "No referral has arrived")
+	})
+	waitFor(t, "the credit in the console", func() bool {
+		desk.Go(places["console"] + "credits")
+		return strings.Contains(desk.Text(), "1 / 10")
+	})
+	picture(desk, "credits.png")
+}
+
+// picture keeps what a page shows, when pictures are asked for.
+func picture(p *webtest.Page, name string) {
+	if *pictures {
+		p.Screenshot(filepath.Join("..", "..", "docs", "img", name))
+	}
+}
+
+// choose takes the n-th answer of a select by script from outside the page.
+func choose(p *webtest.Page, selector string, n int) {
+	p.Click(selector)
+	keys := make([]string, 0, n+1)
+	for range n {
+		keys = append(keys, "ArrowDown")
+	}
+	p.Press(append(keys, "Enter")...)
+}
+
+// newestLink waits for a mail of a purpose in the mailbox and returns the link
+// to a page of ours in it.
+func newestLink(t *testing.T, p *webtest.Page, mailbox, purpose string) string {
+	t.Helper()
+	var link string
+	waitFor(t, "a mail for "+purpose, func() bool {
+		p.Go(mailbox + "?purpose=" + purpose)
+		link = relayLink.FindString(p.Text())
+		return link != ""
+	})
+	return link
+}
+
+func waitFor(t *testing.T, what string, happened func() bool) {
+	t.Helper()
+	for range 300 {
+		if happened() {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatalf("waited in vain for %s", what)
+}
