@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -45,7 +47,7 @@ func (k *desk) apiRoutes() []apiRoute {
 		listRoute(k, batchNoun, "Batch", k.Desk.Batches, func(b record.Batch) string { return b.ID }),
 		listRoute(k, referralNoun, "Referral", k.Desk.Referrals, func(r record.Referral) string { return r.ID }),
 		listRoute(k, consentNoun, "Consent", k.Desk.Consents, func(c record.Consent) string { return c.ID }),
-		listRoute(k, auditNoun, "Audit", k.Desk.Audits, func(a record.Audit) string { return fmt.Sprint(a.Seq) }),
+		listRoute(k, auditNoun, "Audit", k.Desk.Audits, func(a record.Audit) string { return strconv.FormatInt(a.Seq, 10) }),
 		showRoute(deliveryNoun, "DeliveryDetail", k.delivery),
 		showRoute(applicationNoun, "ApplicationDetail", k.application),
 		showRoute(mailNoun, "MailDetail", k.mail),
@@ -81,11 +83,11 @@ func (k *desk) apiRoutes() []apiRoute {
 		routes = append(routes, k.verbRoute(v))
 	}
 	return append(routes,
-		because(k, "/consents/{id}/withdraw", "withdrawConsent", "Done", "Take a consent back; hand-overs that wait are cancelled", k.withdraw),
-		because(k, "/persons/{id}/erase", "erasePerson", "Done", "Destroy everything personal about a person. It cannot be undone", k.erase),
-		because(k, "/applications/{id}/reveal", "revealApplication", "Candidate", "Show who applied; noted in the audit log", k.revealCandidate),
-		because(k, "/mails/{id}/reveal", "revealMail", "Message", "Show a mail's exact content; noted in the audit log", k.revealMail),
-		because(k, "/deliveries/{id}/reveal", "revealDelivery", "Payload", "Show a delivery's payload as it came; noted in the audit log", k.revealDelivery),
+		because("/consents/{id}/withdraw", "withdrawConsent", "Done", "Take a consent back; hand-overs that wait are cancelled", k.withdraw),
+		because("/persons/{id}/erase", "erasePerson", "Done", "Destroy everything personal about a person. It cannot be undone", k.erase),
+		because("/applications/{id}/reveal", "revealApplication", "Candidate", "Show who applied; noted in the audit log", k.revealCandidate),
+		because("/mails/{id}/reveal", "revealMail", "Message", "Show a mail's exact content; noted in the audit log", k.revealMail),
+		because("/deliveries/{id}/reveal", "revealDelivery", "Payload", "Show a delivery's payload as it came; noted in the audit log", k.revealDelivery),
 	)
 }
 
@@ -93,7 +95,7 @@ func (k *desk) apiRoutes() []apiRoute {
 func listRoute[T any](k *desk, n noun, schema string, read func(context.Context, record.Filter) ([]T, error), id func(T) string) apiRoute {
 	return apiRoute{
 		method: http.MethodGet, path: "/" + n.Path, id: "list" + schema + "s", role: record.Viewer, answer: schema, list: true,
-		summary: "List " + n.Path + ", newest first", query: append(n.words[:len(n.words):len(n.words)], paging...),
+		summary: "List " + n.Path + ", newest first", query: append(slices.Clip(n.words), paging...),
 		do: func(c *gin.Context, _ record.Actor) (any, error) {
 			f, err := n.filter(c.Request.URL.Query(), k.Now(), paging...)
 			if err != nil {
@@ -114,7 +116,7 @@ func showRoute[T any](n noun, schema string, read func(context.Context, string) 
 }
 
 // because does something to one thing, for a reason.
-func because[T any](k *desk, path, id, answer, summary string, do func(ctx context.Context, who record.Actor, id, reason string) (T, error)) apiRoute {
+func because[T any](path, id, answer, summary string, do func(ctx context.Context, who record.Actor, id, reason string) (T, error)) apiRoute {
 	return apiRoute{
 		method: http.MethodPost, path: path, id: id, role: record.Operator, body: "Reason", answer: answer, summary: summary,
 		do: func(c *gin.Context, who record.Actor) (any, error) {

@@ -16,11 +16,11 @@ import (
 )
 
 // answer decodes the body of an answer.
-func answer[T any](t testing.TB, p page) T {
-	t.Helper()
+func answer[T any](tb testing.TB, p page) T {
+	tb.Helper()
 	var v T
 	if err := json.Unmarshal([]byte(p.body), &v); err != nil {
-		t.Fatalf("status %d, %v in\n%s", p.code, err, p.body)
+		tb.Fatalf("status %d, %v in\n%s", p.code, err, p.body)
 	}
 	return v
 }

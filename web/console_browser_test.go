@@ -49,9 +49,12 @@ func TestConsoleFitsEveryWindow(t *testing.T) {
 		every bool // page; without it, and without PICTURES, only some
 		webtest.Device
 	}{
-		{"1280-ja", false, webtest.Device{Width: 1280, Lang: "ja"}}, {"1280-en", false, webtest.Device{Width: 1280, Lang: "en"}},
-		{"390-ja", true, webtest.Device{Width: 390, Lang: "ja"}}, {"390-en", false, webtest.Device{Width: 390, Lang: "en", NoScript: true}},
-		{"320-en", true, webtest.Device{Width: 320, Lang: "en"}}, {"1280-ja-dark", false, webtest.Device{Width: 1280, Lang: "ja", Dark: true}},
+		{"1280-ja", false, webtest.Device{Width: 1280, Lang: "ja"}},
+		{"1280-en", false, webtest.Device{Width: 1280, Lang: "en"}},
+		{"390-ja", true, webtest.Device{Width: 390, Lang: "ja"}},
+		{"390-en", false, webtest.Device{Width: 390, Lang: "en", NoScript: true}},
+		{"320-en", true, webtest.Device{Width: 320, Lang: "en"}},
+		{"1280-ja-dark", false, webtest.Device{Width: 1280, Lang: "ja", Dark: true}},
 	} {
 		p := b.Page(t, device.Device)
 		look := func(name string) {

@@ -57,15 +57,11 @@ func (k *console) overview(c *gin.Context, s *sheet) error {
 	s.Nav = "overview"
 	p := overviewPage{sheet: s, Counts: s.Beat.Of("")}
 	for _, states := range s.Beat.Received {
-		for state, n := range states {
+		for _, n := range states {
 			p.Received += n
-			switch record.Disposition(state) {
-			case record.Parked:
-				p.Unread += n
-			case record.Quarantined:
-				p.Refused += n
-			}
 		}
+		p.Unread += states[string(record.Parked)]
+		p.Refused += states[string(record.Quarantined)]
 	}
 	for _, queue := range queues {
 		b := s.Beat.Backlog[queue]

@@ -70,9 +70,9 @@ func firm(id, ja, en string, change func(*configs.Company)) *configs.Company {
 }
 
 // newOffice serves an empty office. change may alter what it depends on.
-func newOffice(t testing.TB, change ...func(*office)) *office {
-	t.Helper()
-	o := &office{site: newSite(t)}
+func newOffice(tb testing.TB, change ...func(*office)) *office {
+	tb.Helper()
+	o := &office{site: newSite(tb)}
 	var err error
 	o.letters, err = mail.Load(nil)
 	o.must(err)
@@ -101,7 +101,7 @@ func newOffice(t testing.TB, change ...func(*office)) *office {
 		c(o)
 	}
 	server := httptest.NewServer(web.Ops(o.ops))
-	t.Cleanup(server.Close)
+	tb.Cleanup(server.Close)
 	o.base = server.URL
 	return o
 }
@@ -264,13 +264,13 @@ func (o *office) registers(company, application string, agree ...consent.Purpose
 	for _, purpose := range agree {
 		texts = append(texts, o.shown(purpose, "ja"))
 	}
-	answer := func(purpose mail.Purpose) (mail.Message, error) {
-		return mail.Message{SendID: consent.NewToken(), Company: company, To: m.To, From: m.From, Subject: "登録", Text: "登録", HTML: "<p>登録</p>", Template: string(purpose), Version: "1", Locale: "ja"}, nil
+	answer := func(purpose mail.Purpose) mail.Message {
+		return mail.Message{SendID: consent.NewToken(), Company: company, Purpose: purpose, To: m.To, From: m.From, Subject: "登録", Text: "登録", HTML: "<p>登録</p>", Template: string(purpose), Version: "1", Locale: "ja"}
 	}
 	token := ""
 	_, err = o.store.Register(ctx, record.Registration{
 		Link: link, Profile: relay.Profile{Name: m.To.Name, Email: m.To.Address, Occupation: "engineering", Locale: "ja"}, Consents: texts, Keep: 7 * 24 * time.Hour,
-		Confirm: func(t string) (mail.Message, error) { token = t; return answer(mail.RelayConfirm) },
+		Confirm: func(t string) (mail.Message, error) { token = t; return answer(mail.RelayConfirm), nil },
 	})
 	o.must(err)
 	o.wait(3 * time.Minute)
@@ -278,7 +278,9 @@ func (o *office) registers(company, application string, agree ...consent.Purpose
 	o.must(err)
 	o.must(o.store.Confirm(ctx, record.Confirmation{
 		Link: confirm, Policy: credit.DefaultPolicy(), Recipients: []string{"links"}, MyExpires: o.clock().Add(time.Hour),
-		Receipt: func(relay.Profile, []record.Consent, string) (mail.Message, error) { return answer(mail.RelayReceipt) },
+		Receipt: func(relay.Profile, []record.Consent, string) (mail.Message, error) {
+			return answer(mail.RelayReceipt), nil
+		},
 	}))
 }
 

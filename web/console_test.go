@@ -19,11 +19,11 @@ import (
 	"github.com/career-relay/connector/web"
 )
 
-func readAll(t testing.TB, r io.Reader) string {
-	t.Helper()
+func readAll(tb testing.TB, r io.Reader) string {
+	tb.Helper()
 	body, err := io.ReadAll(r)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return string(body)
 }
@@ -535,6 +535,7 @@ type away struct {
 }
 
 func (a away) Pulse(context.Context, time.Time) (record.Pulse, error) { return record.Pulse{}, a.err }
+
 func (a away) Deliveries(context.Context, record.Filter) ([]record.Delivery, error) {
 	return nil, a.err
 }

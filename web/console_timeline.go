@@ -95,7 +95,11 @@ func (p *applicationPage) say(d applicationDetail) {
 		return
 	}
 	m := d.Mails[i]
-	p.Lead = p.t("application.lead."+mailState(m), "at", p.Long(mailTime(m)), "why", p.Say(m.Reason))
+	state := mailState(m)
+	if m.State == record.MailSent && m.Transport == "mailbox" {
+		state = "boxed"
+	}
+	p.Lead = p.t("application.lead."+state, "at", p.Long(mailTime(m)), "why", p.Say(m.Reason))
 }
 
 // steps writes the history of an application down: what came in, what it
@@ -198,8 +202,11 @@ func (s *sheet) mailSteps(m record.Mail, tries []record.Attempt, said []record.M
 			at = a.StartedAt
 		}
 		st := step{At: at, What: s.t("step.attempt", "n", a.Number), Text: s.t("step.attempt." + a.Outcome)}
-		if a.Outcome != string(record.MailSent) {
+		switch {
+		case a.Outcome != string(record.MailSent):
 			st.Chip = s.Chip("tries", a.Outcome)
+		case m.Transport == "mailbox":
+			st.Text = s.t("step.attempt.boxed")
 		}
 		if a.Detail != "" {
 			st.Codes = []pair{{"", a.Detail}}

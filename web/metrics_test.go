@@ -17,10 +17,10 @@ import (
 )
 
 // scraped are the samples of a scrape by name and labels.
-func scraped(t testing.TB, p page) map[string]string {
-	t.Helper()
+func scraped(tb testing.TB, p page) map[string]string {
+	tb.Helper()
 	if p.code != http.StatusOK {
-		t.Fatalf("status %d\n%s", p.code, p.body)
+		tb.Fatalf("status %d\n%s", p.code, p.body)
 	}
 	out := map[string]string{}
 	for line := range strings.Lines(p.body) {

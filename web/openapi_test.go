@@ -189,6 +189,8 @@ func fill(v reflect.Value) {
 		fill(value)
 		v.Set(reflect.MakeMap(v.Type()))
 		v.SetMapIndex(reflect.ValueOf("x").Convert(v.Type().Key()), value)
+	default:
+		panic("no schema has a " + v.Kind().String())
 	}
 }
 

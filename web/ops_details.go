@@ -198,15 +198,16 @@ func (k *desk) accounts(ctx context.Context) ([]record.Account, error) {
 
 // withdraw takes a consent back in the name of who asked for it.
 func (k *desk) withdraw(ctx context.Context, who record.Actor, id, reason string) (record.Done, error) {
-	return k.one(ctx, "withdraw", id, reason, func(reason string) error { return k.Desk.Withdraw(ctx, who, id, reason) })
+	return k.one("withdraw", id, reason, func(reason string) error { return k.Desk.Withdraw(ctx, who, id, reason) })
 }
 
 // erase destroys everything personal about a person.
 func (k *desk) erase(ctx context.Context, who record.Actor, id, reason string) (record.Done, error) {
-	return k.one(ctx, "erase", id, reason, func(reason string) error { return k.Desk.ErasePerson(ctx, who, id, reason) })
+	return k.one("erase", id, reason, func(reason string) error { return k.Desk.ErasePerson(ctx, who, id, reason) })
 }
 
-func (k *desk) one(_ context.Context, verb, id, reason string, do func(reason string) error) (record.Done, error) {
+// one does a verb to one thing, for a reason.
+func (k *desk) one(verb, id, reason string, do func(reason string) error) (record.Done, error) {
 	done := record.Done{Verb: verb}
 	reason, err := needReason(reason)
 	if err != nil {

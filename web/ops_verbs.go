@@ -23,28 +23,40 @@ type noun struct {
 
 var (
 	deliveryNoun = noun{
-		"deliveries", "delivery", []string{"id", "company", "connection", "vendor", "state", "error", "application", "person", "batch", "since", "until"},
-		[]string{"new", "decoded", "ignored", "parked", "quarantined"}, true,
+		"deliveries", "delivery",
+		[]string{"id", "company", "connection", "vendor", "state", "error", "application", "person", "batch", "since", "until"},
+		[]string{"new", "decoded", "ignored", "parked", "quarantined"},
+		true,
 	}
 	applicationNoun = noun{
-		"applications", "application", []string{"id", "company", "connection", "vendor", "state", "error", "application", "person", "since", "until"},
-		[]string{"rejected", "withdrawn", "hired", "reopened", "closed", "erased", "merged"}, true,
+		"applications", "application",
+		[]string{"id", "company", "connection", "vendor", "state", "error", "application", "person", "since", "until"},
+		[]string{"rejected", "withdrawn", "hired", "reopened", "closed", "erased", "merged"},
+		true,
 	}
 	mailNoun = noun{
-		"mails", "mail", []string{"id", "company", "connection", "vendor", "purpose", "state", "error", "application", "person", "batch", "since", "until", "order"},
-		[]string{"held", "stopped", "sending", "sent", "unclear", "failed", "cancelled", "suppressed"}, true,
+		"mails", "mail",
+		[]string{"id", "company", "connection", "vendor", "purpose", "state", "error", "application", "person", "batch", "since", "until", "order"},
+		[]string{"held", "stopped", "sending", "sent", "unclear", "failed", "cancelled", "suppressed"},
+		true,
 	}
 	jobNoun = noun{
-		"jobs", "job", []string{"id", "company", "connection", "vendor", "kind", "state", "error", "application", "person", "batch", "since", "until"},
-		[]string{"waiting", "dispatched", "running", "done", "dead", "cancelled", "unclear"}, true,
+		"jobs", "job",
+		[]string{"id", "company", "connection", "vendor", "kind", "state", "error", "application", "person", "batch", "since", "until"},
+		[]string{"waiting", "dispatched", "running", "done", "dead", "cancelled", "unclear"},
+		true,
 	}
 	referralNoun = noun{
-		"referrals", "referral", []string{"id", "company", "recipient", "state", "error", "application", "person", "batch", "since", "until"},
-		[]string{"waiting", "handed_over", "failed", "cancelled", "withdrawn"}, true,
+		"referrals", "referral",
+		[]string{"id", "company", "recipient", "state", "error", "application", "person", "batch", "since", "until"},
+		[]string{"waiting", "handed_over", "failed", "cancelled", "withdrawn"},
+		true,
 	}
 	consentNoun = noun{
-		"consents", "consent", []string{"id", "company", "purpose", "state", "application", "person", "since", "until"},
-		[]string{"given", "withdrawn"}, true,
+		"consents", "consent",
+		[]string{"id", "company", "purpose", "state", "application", "person", "since", "until"},
+		[]string{"given", "withdrawn"},
+		true,
 	}
 	batchNoun = noun{"batches", "batch", []string{"id", "company", "state"}, nil, false}
 	auditNoun = noun{"audit", "audit entry", []string{"id", "company", "since"}, nil, false}
@@ -63,7 +75,7 @@ var paging = []string{"after", "limit"}
 func (n noun) filter(q url.Values, now time.Time, more ...string) (record.Filter, error) {
 	for word := range q {
 		if !slices.Contains(n.words, word) && !slices.Contains(more, word) {
-			return record.Filter{}, ats.Errorf(ats.Invalid, "%q does not narrow %s; have %s", word, n.Path, strings.Join(append(n.words[:len(n.words):len(n.words)], more...), " "))
+			return record.Filter{}, ats.Errorf(ats.Invalid, "%q does not narrow %s; have %s", word, n.Path, strings.Join(append(slices.Clip(n.words), more...), " "))
 		}
 	}
 	f, err := record.ParseFilter(q, now)

@@ -54,7 +54,7 @@ func (k *console) who(r *http.Request) (visitor, error) {
 // setCookie writes a cookie that scripts cannot read and other sites cannot
 // send along with a form.
 func setCookie(c *gin.Context, name, value string, life int) {
-	http.SetCookie(c.Writer, &http.Cookie{
+	http.SetCookie(c.Writer, &http.Cookie{ //nolint:gosec // Secure would lose the cookie where the console is read over plain http, as on this machine
 		Name: name, Value: value, Path: "/", MaxAge: life, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 		Secure: c.Request.TLS != nil || c.GetHeader("X-Forwarded-Proto") == "https",
 	})

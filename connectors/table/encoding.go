@@ -95,36 +95,14 @@ func byZeros(head []byte) []charset {
 
 // utf8 reports whether the whole file is valid UTF-8.
 func (s source) utf8() (bool, error) {
-	r, chunk, kept := s.reader(), make([]byte, 64<<10), 0
-	for {
-		n, err := r.Read(chunk[kept:])
-		text := chunk[:kept+n]
-		last := errors.Is(err, io.EOF)
-		if err != nil && !last {
-			return false, ats.Errorf(ats.Busy, "reading the file: %w", err)
-		}
-		end := len(text)
-		if !last { // a character may be cut at the end of the chunk
-			for end > len(text)-utf8.UTFMax && end > 0 && !utf8.FullRune(text[end-1:]) {
-				end--
-			}
-			for back := 1; back < utf8.UTFMax && back <= end; back++ {
-				if utf8.RuneStart(text[end-back]) {
-					if !utf8.FullRune(text[end-back : end]) {
-						end -= back
-					}
-					break
-				}
-			}
-		}
-		if !utf8.Valid(text[:end]) {
-			return false, nil
-		}
-		if last {
-			return true, nil
-		}
-		kept = copy(chunk, text[end:])
+	_, err := io.Copy(io.Discard, transform.NewReader(s.reader(), encoding.UTF8Validator))
+	switch {
+	case errors.Is(err, encoding.ErrInvalidUTF8):
+		return false, nil
+	case err != nil:
+		return false, ats.Errorf(ats.Busy, "reading the file: %w", err)
 	}
+	return true, nil
 }
 
 func (c charset) reader(r io.Reader) io.Reader { return transform.NewReader(r, c.how.NewDecoder()) }
