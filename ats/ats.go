@@ -144,6 +144,11 @@ type Event struct {
 	Consent Consent `json:"consent,omitempty"`
 	// PersonalLine is a sentence that the company wrote to the candidate.
 	PersonalLine string `json:"personal_line,omitempty"`
+	// NotBefore is the earliest moment at which the candidate may be told.
+	NotBefore time.Time `json:"not_before,omitzero"`
+	// History marks what had happened before the connection began to listen: a
+	// first sync, or a decision that is older than the connection.
+	History bool `json:"history,omitempty"`
 	// Into is the surviving candidate of a Merged event.
 	Into string `json:"into,omitempty"`
 	// Also lists further applications of an Erased person.

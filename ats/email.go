@@ -12,6 +12,8 @@ const (
 	EmailInvalid = "email_invalid"
 	EmailSeveral = "email_several" // several in one field: nobody knows whose
 	EmailReview  = "email_review"  // usable, but corrected here or perhaps not the candidate's own
+
+	EmbargoUnknown = "embargo_unknown" // from when on the candidate may be told was not said
 )
 
 // ParseEmail reads an address as people in Japan have them. The old carrier

@@ -8,11 +8,13 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/configs"
 	"github.com/career-relay/connector/connectors"
 	"github.com/career-relay/connector/connectors/spec"
+	"github.com/career-relay/connector/connectors/table"
 	"github.com/career-relay/connector/mapping"
 )
 
@@ -81,7 +83,7 @@ func TestConnectionFillsTheVendorsSettings(t *testing.T) {
 		Timeout: ats.Duration(30 * time.Second), Pages: 3, Strict: true,
 		Reasons: map[string]string{"Comp": "company", "はい": "candidate"},
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(table.Preset{})); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	if c.Vendor != "lever" || c.Quarantine != 0 || !c.Paused || c.Poll.Every.Std() != 5*time.Minute {

@@ -62,7 +62,9 @@ type (
 		Verify(p Payload) error
 	}
 
-	// A Poller asks the vendor for news since cursor.
+	// A Poller asks the vendor for news since cursor, "" the first time. What it
+	// read before an error comes with the error: news and next count then too.
+	// News that happened before the first time are history.
 	Poller interface {
 		Poll(ctx context.Context, cursor string) (news []Payload, next string, err error)
 	}
@@ -113,6 +115,12 @@ type (
 		Ping(p Payload) bool
 	}
 
+	// A Ringer recognises a delivery that says only that there is news: Poll is
+	// due then, whatever the schedule says.
+	Ringer interface {
+		Rings(p Payload) bool
+	}
+
 	// A Completer fetches what an event's payload left out.
 	Completer interface {
 		Complete(ctx context.Context, e *ats.Event) error
@@ -137,7 +145,10 @@ type (
 
 	// A Subscriber manages webhook subscriptions.
 	Subscriber interface {
-		Subscribe(ctx context.Context, callback string) (id string, err error)
+		// Subscribe makes sure that the vendor sends what this connector needs
+		// to callback. It looks before it creates, so it may be called again:
+		// to finish what broke off, and to renew what ends by itself.
+		Subscribe(ctx context.Context, callback string) (Subscription, error)
 		Unsubscribe(ctx context.Context, id string) error
 	}
 
@@ -151,6 +162,18 @@ type (
 type Reply struct {
 	Header http.Header
 	Body   []byte
+}
+
+// A Subscription is what a Subscriber found or made.
+type Subscription struct {
+	ID string // the vendor's; several with commas between them where every event has its own
+	// Secret is set when the vendor made it and the connection does not have it
+	// yet. Store it among the connection's secrets, then subscribe once more:
+	// it may be shown only this once, and some vendors send nothing before.
+	Secret ats.Secret
+	// Until is when the vendor stops unless Subscribe is called again; zero for
+	// never.
+	Until time.Time
 }
 
 // Env is what the service lends a connector.

@@ -18,8 +18,8 @@ import (
 	"github.com/career-relay/connector/connectors"
 )
 
-func day(year int, month time.Month, day int) time.Time {
-	return time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
+func first(year int, month time.Month) time.Time {
+	return time.Date(year, month, 1, 0, 0, 0, 0, time.UTC)
 }
 
 func TestSecretFromFile(t *testing.T) {
@@ -31,8 +31,8 @@ func TestSecretFromFile(t *testing.T) {
 	}{
 		"a value":              {"s-1", plain{Value: "s-1"}, ""},
 		"a value alone":        {"{value: s-1}", plain{Value: "s-1"}, ""},
-		"with an end":          {"{value: s-1, until: 2026-12-31}", plain{Value: "s-1", NotAfter: day(2027, 1, 1)}, ""},
-		"with both ends":       {"{value: s-1, from: 2026-12-01, until: 2026-12-31}", plain{Value: "s-1", NotBefore: day(2026, 12, 1), NotAfter: day(2027, 1, 1)}, ""},
+		"with an end":          {"{value: s-1, until: 2026-12-31}", plain{Value: "s-1", NotAfter: first(2027, 1)}, ""},
+		"with both ends":       {"{value: s-1, from: 2026-12-01, until: 2026-12-31}", plain{Value: "s-1", NotBefore: first(2026, 12), NotAfter: first(2027, 1)}, ""},
 		"for one kind":         {"{value: s-1, for: candidateHired}", plain{Value: "s-1", For: "candidateHired"}, ""},
 		"a day that is none":   {"{value: s-1, until: 2026-13-31}", plain{}, `"2026-13-31" is not a date`},
 		"a key that is none":   {"{value: s-1, till: 2026-12-31}", plain{}, "field till not found"},
@@ -59,9 +59,9 @@ func TestSecretFromFile(t *testing.T) {
 }
 
 func TestSecretInItsTime(t *testing.T) {
-	s := connectors.Secret{Value: "s", NotBefore: day(2026, 12, 1), NotAfter: day(2027, 1, 1)}
+	s := connectors.Secret{Value: "s", NotBefore: first(2026, 12), NotAfter: first(2027, 1)}
 	for at, want := range map[time.Time]bool{
-		day(2026, 12, 1).Add(-1): false, day(2026, 12, 1): true, day(2027, 1, 1).Add(-1): true, day(2027, 1, 1): false,
+		first(2026, 12).Add(-1): false, first(2026, 12): true, first(2027, 1).Add(-1): true, first(2027, 1): false,
 	} {
 		if got := s.At(at); got != want {
 			t.Errorf("at %s: got %t, want %t", at, got, want)

@@ -240,7 +240,7 @@ func await(t testing.TB, what string, done func() bool) {
 		if done() {
 			return
 		}
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(50 * time.Millisecond)
 	}
 	t.Fatalf("never: %s", what)
 }

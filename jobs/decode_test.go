@@ -205,6 +205,17 @@ func TestAFileNeverMailsByItself(t *testing.T) {
 	l.expect("1", record.MailSent, "")
 }
 
+func TestHistoryNeverMailsByItself(t *testing.T) {
+	l := newLab(t)
+	e := l.rejection("1")
+	e.History = true
+	l.arrive(e)
+	l.until(l.clock.now().Add(20 * 24 * time.Hour))
+	if m := l.expect("1", record.MailHeld, sending.CodeCold); !m.Stopped {
+		t.Errorf("mail %+v", m)
+	}
+}
+
 func TestATraceIsCarriedFromTheDoorToTheMail(t *testing.T) {
 	l := newLab(t)
 	a := arrival([]byte(rejected))

@@ -121,7 +121,8 @@ func TestConnectionsAreCutUnderLoad(t *testing.T) {
 			p.Cut()
 		}
 	}
-	l.expectOnce(n)
+	// A task whose way to the worker was cut waits for the sweep.
+	l.sweepUntil(time.Second, func() { l.expectOnce(n) })
 }
 
 // When the acknowledgement of a finished task is lost, asynq runs it again
@@ -154,7 +155,7 @@ func TestALostAcknowledgementDoesNotRepeatTheEffect(t *testing.T) {
 func TestALeaseThatEndsTooEarlyDoesNotRepeatTheEffect(t *testing.T) {
 	virtually(t, func(t *testing.T, l *lab) {
 		l.ats.complete = func(context.Context, *ats.Event) error {
-			for range 14 {
+			for range 10 {
 				time.Sleep(5 * time.Second)
 				for _, id := range members(t, l, "asynq:{live}:lease") {
 					if _, err := l.Courier.inproc.ZAdd("asynq:{live}:lease", float64(time.Now().Add(-2*time.Minute).Unix()), id); err != nil {
@@ -166,9 +167,10 @@ func TestALeaseThatEndsTooEarlyDoesNotRepeatTheEffect(t *testing.T) {
 		}
 		store := &counting{Store: l.db}
 		l.Store = store
-		id := l.arrive(l.rejection("1"))
 		stop := l.start()
-		time.Sleep(2 * time.Minute)
+		time.Sleep(20 * time.Second) // asynq looks for lost tasks every minute
+		id := l.arrive(l.rejection("1"))
+		time.Sleep(100 * time.Second)
 		stop()
 		if store.started != 2 || store.dropped == 0 {
 			t.Errorf("%d started, %d dropped: the fault was not reproduced", store.started, store.dropped)
@@ -357,20 +359,26 @@ func TestTwoProcessesDispatchAndSweep(t *testing.T) {
 	})
 	l.start()
 	other.start()
-	var sweeping sync.WaitGroup
-	for range 2 { // sweepers that take every ticket for lost at once
-		sweeping.Go(func() {
-			for range 20 {
-				if _, err := l.db.Sweep(context.Background(), 0); err != nil {
-					t.Error(err)
-				}
-				time.Sleep(10 * time.Millisecond)
-			}
-		})
-	}
-	door.Wait()
-	sweeping.Wait()
+	l.sweepUntil(0, func() { other.sweepUntil(0, door.Wait) }) // every ticket is taken for lost at once
 	l.expectOnce(n)
+}
+
+// sweepUntil sweeps again and again, with little patience, until fn ends.
+func (l *lab) sweepUntil(lost time.Duration, fn func()) {
+	l.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var sweeping sync.WaitGroup
+	sweeping.Go(func() {
+		for ctx.Err() == nil {
+			if _, err := l.db.Sweep(context.Background(), lost); err != nil {
+				l.t.Error(err)
+			}
+			sleep(ctx, 10*time.Millisecond)
+		}
+	})
+	fn()
+	cancel()
+	sweeping.Wait()
 }
 
 func TestSharedChoresRunOnce(t *testing.T) {

@@ -31,6 +31,8 @@ var setters = map[string]func(d *draft, v any) error{
 	"agent":                    truth(func(d *draft) *bool { return &d.e.Agent }),
 	"consent":                  setConsent,
 	"personal_line":            text(func(d *draft) *string { return &d.e.PersonalLine }),
+	"not_before":               setNotBefore,
+	"history":                  truth(func(d *draft) *bool { return &d.e.History }),
 	"into":                     text(func(d *draft) *string { return &d.e.Into }),
 	"also":                     setAlso,
 	"candidate.id":             text(func(d *draft) *string { return &d.e.Candidate.ID }),
@@ -122,6 +124,22 @@ func moment(field func(*draft) *instant) func(*draft, any) error {
 		*field(d), err = parseInstant(s)
 		return err
 	}
+}
+
+// setNotBefore takes a time, or the word unknown where the vendor knows an
+// embargo and did not say it.
+func setNotBefore(d *draft, v any) error {
+	s, err := scalar(v)
+	switch {
+	case err != nil:
+		return err
+	case s == "unknown":
+		d.e.Problems = append(d.e.Problems, ats.EmbargoUnknown)
+		return nil
+	}
+	i, err := parseInstant(s)
+	d.e.NotBefore = i.Time
+	return err
 }
 
 func setState(d *draft, v any) error {

@@ -11,7 +11,7 @@ import (
 // functions are what expressions can call beside jq's own functions.
 func functions() []gojq.CompilerOption {
 	var out []gojq.CompilerOption
-	for name, fn := range map[string]func(any) any{"outcome": outcome, "given": given, "digest": digest} {
+	for name, fn := range map[string]func(any) any{"outcome": outcome, "ended_by": endedBy, "given": given, "digest": digest} {
 		out = append(out, gojq.WithFunction(name, 0, 0, func(v any, _ []any) any { return fn(v) }))
 	}
 	return out

@@ -24,6 +24,8 @@ func TestFunctions(t *testing.T) {
 		"label":"選考辞退"}`)
 	tests := map[string]string{
 		".body.label | outcome":             "withdrawn",
+		".body.label | ended_by":            "candidate",
+		".body.number | ended_by":           "unknown",
 		".body.number | outcome":            "ongoing",
 		`.body.blank | given // "none"`:     "none",
 		`.body.null | given // "none"`:      "none",

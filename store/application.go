@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/career-relay/connector/ats"
+	"github.com/career-relay/connector/connectors"
 	"github.com/career-relay/connector/mail"
 	"github.com/career-relay/connector/record"
 )
@@ -25,6 +26,11 @@ func (s *Store) Accept(ctx context.Context, j record.Job, d record.Delivery, eve
 		for _, e := range events {
 			if err := t.accept(ctx, d, e, acceptance{lim, busiest, decide, j.Trace, &done}); err != nil {
 				return fmt.Errorf("accepting an event of delivery %s: %w", d.ID, err)
+			}
+		}
+		if d.Door == string(connectors.File) {
+			if err := t.markImported(ctx, j, d.ID); err != nil {
+				return err
 			}
 		}
 		disposition, reason := record.Decoded, ""

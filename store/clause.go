@@ -116,7 +116,7 @@ func (s *Store) applicationClause(f record.Filter) clause {
 func (s *Store) mailClause(f record.Filter) clause {
 	var c clause
 	c.add(`m.id IN (SELECT x.id FROM mails x WHERE x.address_ref = ? UNION SELECT x.id FROM people p JOIN mails x ON x.person_id = p.id WHERE p.person_ref = ?)`, s.address(&f))
-	c.add(`m.id`+batched, take(&f.Batch))
+	c.add(`m.id IN (SELECT x.id FROM mails x WHERE x.batch = ? AND x.batch <> '' UNION SELECT j.subject FROM jobs j WHERE j.batch = ? AND j.batch <> '')`, take(&f.Batch))
 	c.add(`m.id = ?`, take(&f.ID))
 	switch after := take(&f.After); f.Order {
 	case record.ByDue:

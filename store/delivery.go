@@ -182,81 +182,148 @@ func (in *inbox) write(letters []*letter) {
 // commit keeps letters, which are sorted, in one transaction and answers each
 // when it is committed.
 func (in *inbox) commit(ctx context.Context, letters []*letter) error {
-	results := make([]error, len(letters))
-	err := in.s.update(ctx, func(ctx context.Context, t *tx) error {
-		clear(results)
-		unique := slices.CompactFunc(slices.Clone(letters), func(a, b *letter) bool { return a.compare(b) == 0 })
-		kept, err := t.insertDeliveries(ctx, unique)
-		if err != nil {
-			return err
-		}
-		if err := t.insertDecodeJobs(ctx, unique, kept); err != nil {
-			return err
-		}
-		for i, l := range letters {
-			if kept[l.id] {
-				continue
-			}
-			results[i] = ats.Errorf(ats.Duplicate, "delivery was received before")
-			if err := t.countRepeat(ctx, l); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	unique := slices.CompactFunc(slices.Clone(letters), func(a, b *letter) bool { return a.compare(b) == 0 })
+	keep := in.keepEach
+	if in.s.pg {
+		keep = in.keepAll
+	}
+	kept, err := keep(ctx, unique)
 	if err != nil {
 		return err
 	}
-	for i, l := range letters {
-		l.kept <- results[i]
+	var repeats []*letter
+	for _, l := range letters {
+		if !kept[l.id] {
+			repeats = append(repeats, l)
+			continue
+		}
+		l.kept <- nil
+	}
+	if len(repeats) == 0 {
+		return nil
+	}
+	if err := in.countRepeats(ctx, repeats); err != nil {
+		in.s.log.WarnContext(ctx, "redeliveries not counted", "err", err) // what they repeat is kept
+	}
+	for _, l := range repeats {
+		l.kept <- ats.Errorf(ats.Duplicate, "delivery was received before")
 	}
 	return nil
 }
 
 const deliveryColumns = `id, company, connection, vendor, door, dedupe_key, size, disposition, reason, received_at, expires_at, payload`
 
-// insertDeliveries writes all rows in one statement on PostgreSQL, where a
-// round trip costs most, and one by one on SQLite, where it costs nothing. It
-// returns the ids that were new.
-func (t *tx) insertDeliveries(ctx context.Context, letters []*letter) (map[string]bool, error) {
+// keepEach writes row by row, which costs nothing on SQLite, and returns the ids
+// of those that were new.
+func (in *inbox) keepEach(ctx context.Context, letters []*letter) (map[string]bool, error) {
 	kept := map[string]bool{}
-	step := t.step(len(letters))
-	for group := range slices.Chunk(letters, step) {
-		var args []any
-		for _, l := range group {
+	err := in.s.update(ctx, func(ctx context.Context, t *tx) error {
+		clear(kept)
+		for _, l := range letters {
 			d := l.Delivery
-			args = append(args, l.id, d.Company, d.Connection, l.Vendor, string(d.Door), l.key, len(d.Payload.Body),
-				string(l.Disposition), l.Reason, micros(d.Payload.Received), micros(d.Payload.Received.Add(l.Keep)), l.sealed)
+			n, err := t.exec(ctx, `INSERT INTO deliveries (`+deliveryColumns+`) VALUES `+places(1, 12)+` ON CONFLICT DO NOTHING`,
+				l.id, d.Company, d.Connection, l.Vendor, string(d.Door), l.key, len(d.Payload.Body), string(l.Disposition), l.Reason,
+				micros(d.Payload.Received), micros(d.Payload.Received.Add(l.Keep)), l.sealed)
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				continue
+			}
+			kept[l.id] = true
+			if j, ok := l.job(); ok {
+				if err := t.enqueue(ctx, j); err != nil {
+					return err
+				}
+			}
 		}
-		rows, err := t.QueryContext(ctx, `INSERT INTO deliveries (`+deliveryColumns+`) VALUES `+places(len(group), 12)+` ON CONFLICT DO NOTHING RETURNING id`, args...)
-		if err != nil {
-			return nil, err
+		return nil
+	})
+	return kept, err
+}
+
+// keepAll does the same in a single statement, which is a transaction of its
+// own: on PostgreSQL the round trips cost most.
+func (in *inbox) keepAll(ctx context.Context, letters []*letter) (map[string]bool, error) {
+	var ids, companies, connections, vendors, doors, keys, dispositions, reasons []string
+	var sizes, received, expires []int64
+	var payloads [][]byte
+	var jobs, owners, kinds, queues, subjects, traces []string
+	for _, l := range letters {
+		d := l.Delivery
+		ids, companies, connections, vendors = append(ids, l.id), append(companies, d.Company), append(connections, d.Connection), append(vendors, l.Vendor)
+		doors, keys, dispositions, reasons = append(doors, string(d.Door)), append(keys, l.key), append(dispositions, string(l.Disposition)), append(reasons, l.Reason)
+		sizes, payloads = append(sizes, int64(len(d.Payload.Body))), append(payloads, l.sealed)
+		received, expires = append(received, micros(d.Payload.Received)), append(expires, micros(d.Payload.Received.Add(l.Keep)))
+		if j, ok := l.job(); ok {
+			jobs, owners, kinds = append(jobs, in.s.newID()), append(owners, j.Company), append(kinds, j.Kind)
+			queues, subjects, traces = append(queues, j.Queue), append(subjects, j.Subject), append(traces, j.Trace)
 		}
-		ids, err := texts(rows)
-		if err != nil {
-			return nil, err
-		}
-		for _, id := range ids {
-			kept[id] = true
-		}
+	}
+	const statement = `
+		WITH kept AS (
+			INSERT INTO deliveries (` + deliveryColumns + `)
+			SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::bytea[])
+			ON CONFLICT DO NOTHING RETURNING id),
+		queued AS (
+			INSERT INTO jobs (id, company, kind, queue, subject, trace, state, due_at, created_at, updated_at)
+			SELECT j.*, 'waiting', $19::bigint, $19, $19 FROM unnest($13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[]) AS j (id, company, kind, queue, subject, trace)
+			WHERE j.subject IN (SELECT id FROM kept))
+		SELECT id FROM kept`
+	found, err := in.again(ctx, statement, ids, companies, connections, vendors, doors, keys, sizes, dispositions, reasons, received, expires, payloads,
+		jobs, owners, kinds, queues, subjects, traces, micros(in.s.Now()))
+	if err != nil {
+		return nil, err
+	}
+	kept := map[string]bool{}
+	for _, id := range found {
+		kept[id] = true
+	}
+	if len(jobs) > 0 {
+		in.s.wake()
 	}
 	return kept, nil
 }
 
-func (t *tx) insertDecodeJobs(ctx context.Context, letters []*letter, kept map[string]bool) error {
-	var jobs []record.Job
-	for _, l := range letters {
-		if !kept[l.id] || l.Disposition != record.New {
-			continue
+// again runs a statement, a few times while its connections turn out to be of a
+// server that was restarted. If a first try was committed after all, the next
+// one finds redeliveries, which are a success too.
+func (in *inbox) again(ctx context.Context, statement string, args ...any) (ids []string, err error) {
+	const tries = 5
+	for range tries {
+		var rows *sql.Rows
+		if rows, err = in.s.read.QueryContext(ctx, statement, args...); err == nil {
+			ids, err = texts(rows)
 		}
-		j := decodeJob(l.Delivery.Company, l.Delivery.Door, l.id)
-		j.Trace = l.Trace
-		if l.Delivery.Door == connectors.File {
-			j.Queue = record.BulkQueue
+		if err == nil || !outage(err) || ctx.Err() != nil {
+			break
 		}
-		jobs = append(jobs, j)
 	}
-	return t.enqueue(ctx, jobs...)
+	return ids, err
+}
+
+func (in *inbox) countRepeats(ctx context.Context, letters []*letter) error {
+	return in.s.update(ctx, func(ctx context.Context, t *tx) error {
+		for _, l := range letters {
+			_, err := t.exec(ctx, `UPDATE deliveries SET repeats = repeats + 1 WHERE company = $1 AND connection = $2 AND dedupe_key = $3`,
+				l.Delivery.Company, l.Delivery.Connection, l.key)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// job is the work that follows from a letter; there is none while its signature
+// is in doubt.
+func (l *letter) job() (record.Job, bool) {
+	j := decodeJob(l.Delivery.Company, l.Delivery.Door, l.id)
+	j.Trace = l.Trace
+	if l.Delivery.Door == connectors.File {
+		j.Queue = record.BulkQueue
+	}
+	return j, l.Disposition == record.New
 }
 
 // decodeJob is the job that reads a delivery.
@@ -266,12 +333,6 @@ func decodeJob(company string, door connectors.Door, id string) record.Job {
 		j.Kind = record.FeedbackJob
 	}
 	return j
-}
-
-func (t *tx) countRepeat(ctx context.Context, l *letter) error {
-	_, err := t.exec(ctx, `UPDATE deliveries SET repeats = repeats + 1 WHERE company = $1 AND connection = $2 AND dedupe_key = $3`,
-		l.Delivery.Company, l.Delivery.Connection, l.key)
-	return err
 }
 
 // Delivery returns one delivery with its payload.

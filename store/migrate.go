@@ -124,7 +124,8 @@ func statements(text string, pg bool) []string {
 		lines := strings.Split(s, "\n")
 		kept := lines[:0]
 		for _, l := range lines {
-			if !strings.HasPrefix(l, "--") {
+			l, own := strings.CutPrefix(l, "--pg ")
+			if own && pg || !own && !strings.HasPrefix(l, "--") {
 				kept = append(kept, words.Replace(l))
 			}
 		}

@@ -33,8 +33,13 @@ func (p plain) QueryRowContext(ctx context.Context, query string, args ...any) *
 
 func wash(args []any) []any {
 	for i, a := range args {
-		if s, ok := a.(string); ok {
-			args[i] = washed(s)
+		switch v := a.(type) {
+		case string:
+			args[i] = washed(v)
+		case []string:
+			for n := range v {
+				v[n] = washed(v[n])
+			}
 		}
 	}
 	return args

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -9,10 +10,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/career-relay/connector/record"
+	"github.com/career-relay/connector/web"
 )
 
 // answer decodes the body of an answer.
@@ -39,6 +42,7 @@ func TestWhoMayUseTheAPI(t *testing.T) {
 	o := newOffice(t)
 	o.seed()
 	viewer, operator, admin := o.token(record.Viewer), o.token(record.Operator), o.token(record.Admin)
+	o.login(record.Admin) // a cookie is sent along and must not count
 	order := `{"filter":{"state":"dead"}}`
 	for name, tt := range map[string]struct {
 		method, path, body, token string
@@ -64,8 +68,6 @@ func TestWhoMayUseTheAPI(t *testing.T) {
 		"a form's cookie does not open the API": {http.MethodGet, "/audit", "", "", http.StatusUnauthorized},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o.t = t
-			o.login(record.Admin) // a cookie is sent along and must not count
 			token := tt.token
 			if token == "SESSION" {
 				token = o.cookie
@@ -342,6 +344,132 @@ func TestPeopleInTheAPI(t *testing.T) {
 	}
 	if got := o.api(http.MethodPost, "/applications/"+app.ID+"/reveal", `{"reason":"x"}`, "ops-secret"); got.code != http.StatusNotFound {
 		t.Errorf("revealing an erased person: status %d\n%s", got.code, got.body)
+	}
+}
+
+// TestAnswersAreAsDescribed compares what the API answers with its description,
+// field by field.
+func TestAnswersAreAsDescribed(t *testing.T) {
+	o := newOffice(t)
+	o.seed()
+	doc := answer[map[string]any](t, o.api(http.MethodGet, "/openapi.json", "", ""))
+	schemas := doc["components"].(map[string]any)["schemas"].(map[string]any)
+	deliveries := answer[list](t, o.api(http.MethodGet, "/deliveries?application=48213377", "", "ops-secret")).Items
+	for path, methods := range doc["paths"].(map[string]any) {
+		for method, op := range methods.(map[string]any) {
+			schema := op.(map[string]any)["responses"].(map[string]any)["200"].(map[string]any)["content"].(map[string]any)["application/json"].(map[string]any)["schema"].(map[string]any)
+			body := `{"reason":"a test"}`
+			switch {
+			case strings.HasSuffix(path, "/find"):
+				body = `{"company":"acme","query":"misaki@example.jp"}`
+			case method == "post" && !strings.Contains(path, "{"):
+				body = `{"filter":{"company":"acme"}}`
+			case strings.HasSuffix(path, "/withdraw"), strings.HasSuffix(path, "/erase"): // answer the same shape as the other verbs
+				continue
+			}
+			ids := []string{""}
+			if noun, _, ok := strings.Cut(path[1:], "/{id}"); ok {
+				ids = nil
+				for _, item := range answer[list](t, o.api(http.MethodGet, "/"+noun, "", "ops-secret")).Items {
+					ids = append(ids, item["id"].(string))
+				}
+				if strings.HasSuffix(path, "/reveal") {
+					ids = []string{map[string]string{"mails": o.mailOf("48213377").ID, "applications": "48213377", "deliveries": fmt.Sprint(deliveries[0]["id"])}[noun]}
+				}
+			}
+			for _, id := range ids {
+				at := strings.NewReplacer("{id}", id, "{company}", "acme").Replace(path)
+				if method == "get" {
+					body = ""
+				}
+				got := o.api(strings.ToUpper(method), at, body, "ops-secret")
+				if got.code != http.StatusOK {
+					t.Errorf("%s %s: status %d\n%s", method, at, got.code, got.body)
+					continue
+				}
+				for _, wrong := range unlike(schemas, schema, answer[any](t, got), "") {
+					t.Errorf("%s %s: %s", method, path, wrong)
+				}
+			}
+		}
+	}
+}
+
+// unlike says where a value is not as its schema describes it.
+func unlike(schemas, schema map[string]any, v any, where string) []string {
+	if name, ok := schema["$ref"].(string); ok {
+		schema = schemas[strings.TrimPrefix(name, "#/components/schemas/")].(map[string]any)
+	}
+	if enum, ok := schema["enum"].([]any); ok && !slices.Contains(enum, v) {
+		return []string{fmt.Sprintf("%s: %v is not one of %v", where, v, enum)}
+	}
+	var wrong []string
+	switch v := v.(type) {
+	case map[string]any:
+		properties, ok := schema["properties"].(map[string]any)
+		if !ok {
+			return nil // any object
+		}
+		for name, value := range v {
+			if property, ok := properties[name].(map[string]any); ok {
+				wrong = append(wrong, unlike(schemas, property, value, where+"."+name)...)
+			} else {
+				wrong = append(wrong, where+"."+name+" is not described")
+			}
+		}
+		required, _ := schema["required"].([]any)
+		for _, name := range required {
+			if _, ok := v[name.(string)]; !ok {
+				wrong = append(wrong, fmt.Sprintf("%s.%v is missing", where, name))
+			}
+		}
+	case []any:
+		for _, item := range v {
+			wrong = append(wrong, unlike(schemas, schema["items"].(map[string]any), item, where+"[]")...)
+		}
+	default:
+		kind := map[string]any{"string": "", "integer": 0.0, "boolean": false}
+		kinds, several := schema["type"].([]any)
+		if !several {
+			kinds = []any{schema["type"]}
+		}
+		if !slices.ContainsFunc(kinds, func(k any) bool {
+			return k == "null" && v == nil || k != "null" && fmt.Sprintf("%T", kind[fmt.Sprint(k)]) == fmt.Sprintf("%T", v)
+		}) {
+			wrong = append(wrong, fmt.Sprintf("%s: %v is not of type %v", where, v, schema["type"]))
+		}
+	}
+	return wrong
+}
+
+// leaving is a desk whose visitor hangs up while an order is carried out.
+type leaving struct {
+	web.Desk
+	hangUp func()
+	left   chan error
+}
+
+func (l leaving) RetryJobs(ctx context.Context, _ record.Order) (record.Done, error) {
+	l.hangUp()
+	time.Sleep(50 * time.Millisecond) // for the server to notice
+	l.left <- ctx.Err()
+	return record.Done{}, nil
+}
+
+func TestAnOrderOutlivesItsConnection(t *testing.T) {
+	l := leaving{left: make(chan error, 1)}
+	ctx, hangUp := context.WithCancel(t.Context())
+	l.hangUp = hangUp
+	o := newOffice(t, func(o *office) { l.Desk, o.ops.Desk = o.store, l })
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, o.base+"/api/v1/jobs/retry", strings.NewReader(`{"id":"x","reason":"y"}`))
+	o.must(err)
+	r.Header.Set("Authorization", "Bearer ops-secret")
+	if res, err := http.DefaultClient.Do(r); err == nil {
+		_ = res.Body.Close()
+		t.Fatal("the connection was not cut")
+	}
+	if err := <-l.left; err != nil {
+		t.Errorf("the order was cut off: %v", err)
 	}
 }
 

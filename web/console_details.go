@@ -368,7 +368,7 @@ func (helpPage) Runbook() string { return runbook }
 
 func (k *console) help(c *gin.Context, s *sheet) error {
 	s.Nav, s.Title = "help", s.t("help.h1")
-	p := helpPage{sheet: s, Nouns: nouns[:6], Version: k.Version, API: apiBase + "/openapi.json"}
+	p := helpPage{sheet: s, Nouns: nouns[:7], Version: k.Version, API: apiBase + "/openapi.json"}
 	for _, word := range allWords() {
 		p.Filters = append(p.Filters, pair{word, s.t("help.word." + word)})
 	}

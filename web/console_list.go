@@ -125,8 +125,12 @@ func (p *listPage) total(q url.Values, f record.Filter, n int, next string) (int
 // open counts the noun's open rows by state.
 func (p *listPage) open(company string) map[string]int {
 	c := p.Beat.Of(company)
+	c.Mails["held"] = waiting(c)
 	return map[string]map[string]int{"deliveries": c.Deliveries, "mails": c.Mails, "jobs": c.Jobs, "referrals": c.Referrals}[p.Noun.Path]
 }
+
+// waiting counts the mails that wait: for their time, or for a person.
+func waiting(c record.Counts) int { return c.Mails["held"] + c.Mails["stopped"] }
 
 // address is the address of the list with one word changed or, when value is
 // empty, taken off. Every change but the page itself starts on the first page.
@@ -155,21 +159,21 @@ func (p *listPage) narrow(q url.Values, f record.Filter) {
 			p.Views = append(p.Views, link{Text: p.State(p.Noun.Path, state), URL: p.address(q, "state", state), Active: f.State == state, Count: open[state]})
 		}
 	}
-	choices := map[string][]string{"since": spans, "kind": {record.DecodeJob, record.MailJob, record.ReferralJob, record.FeedbackJob}, "purpose": p.purposes()}
+	choices := map[string][]string{"order": {"", record.ByDue}, "since": spans, "kind": {record.DecodeJob, record.MailJob, record.ReferralJob, record.FeedbackJob}, "purpose": p.purposes()}
 	for _, c := range p.k.Tenants.Companies() {
 		choices["company"] = append(choices["company"], c.ID)
 		if c.ID == f.Company {
 			choices["connection"] = slices.Sorted(maps.Keys(c.Connections))
 		}
 	}
-	for _, word := range []string{"company", "connection", "kind", "purpose", "since"} {
+	for _, word := range []string{"company", "connection", "kind", "purpose", "since", "order"} {
 		if !slices.Contains(p.Noun.words, word) || len(choices[word]) < 2 {
 			continue
 		}
 		one := facet{Title: p.t("word." + word)}
 		for _, value := range choices[word] {
 			l := link{Text: p.value(word, value), URL: p.address(q, word, value), Active: q.Get(word) == value}
-			if l.Active {
+			if l.Active { // a second time takes it off
 				l.URL = p.address(q, word, "")
 			}
 			one.Links = append(one.Links, l)

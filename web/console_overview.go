@@ -23,6 +23,7 @@ type overviewPage struct {
 	Received  int // within a day
 	Unread    int
 	Refused   int
+	Waiting   int           // mails
 	Oldest    time.Duration // of what is due in any queue
 	Queues    []pair        // how much is due in each
 	Companies []companyRow
@@ -56,6 +57,7 @@ type companyRow struct {
 func (k *console) overview(c *gin.Context, s *sheet) error {
 	s.Nav = "overview"
 	p := overviewPage{sheet: s, Counts: s.Beat.Of("")}
+	p.Waiting = waiting(p.Counts)
 	for _, states := range s.Beat.Received {
 		for _, n := range states {
 			p.Received += n
@@ -220,7 +222,7 @@ func (k *console) companyRows(c *gin.Context, s *sheet) ([]companyRow, error) {
 	for id, row := range byID {
 		open := s.Beat.Of(id)
 		row.Name, row.State = s.Company(id), k.companyState(s, row)
-		row.Waiting = open.Mails["held"]
+		row.Waiting = waiting(open)
 		row.Needs = open.Mails["stopped"] + open.Mails["unclear"] + open.Mails["failed"] + open.Jobs["dead"] + open.Deliveries["parked"] + open.Deliveries["quarantined"] + open.Referrals["failed"]
 		for _, n := range s.Beat.Received[id] {
 			row.Received += n

@@ -194,7 +194,7 @@ var schemas = map[string]shape{
 		company text?
 		actor text
 		reason text
-		state text
+		state state:batches
 		matched int
 		changed int
 		created_at time`},

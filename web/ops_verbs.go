@@ -58,7 +58,7 @@ var (
 		[]string{"given", "withdrawn"},
 		true,
 	}
-	batchNoun = noun{"batches", "batch", []string{"id", "company", "state"}, nil, false}
+	batchNoun = noun{"batches", "batch", []string{"id", "company", "state"}, []string{"running", "done", "interrupted"}, false}
 	auditNoun = noun{"audit", "audit entry", []string{"id", "company", "since"}, nil, false}
 )
 
@@ -125,9 +125,18 @@ func resolve(ctx context.Context, d Desk, o order) (record.Done, error) {
 	return d.ResolveMails(ctx, o.Order, *o.Sent)
 }
 
-// run does a verb, or only counts, and lets the pages see what changed.
+// patience is how long an order may take.
+const patience = 15 * time.Minute
+
+// run does a verb, or only counts, and lets the pages see what changed. An
+// order goes on when whoever gave it hangs up.
 func (k *desk) run(ctx context.Context, v verb, o order) (record.Done, error) {
 	o.Reason = strings.TrimSpace(o.Reason)
+	if !o.DryRun {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), patience)
+		defer cancel()
+	}
 	done, err := v.do(ctx, k.Desk, o)
 	if err == nil && !o.DryRun {
 		k.pulse.forget()

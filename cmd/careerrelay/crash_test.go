@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -171,7 +172,7 @@ var ports = struct {
 
 // run starts a process that is started again whenever it dies.
 func (f *fleet) run(name string, args ...string) {
-	p := &process{args: args, env: append(f.env, "OPS_LISTEN="+freeAddress(f.t))}
+	p := &process{args: args, env: append(slices.Clone(f.env), "OPS_LISTEN="+freeAddress(f.t))}
 	f.mu.Lock()
 	f.processes[name] = p
 	f.mu.Unlock()
@@ -270,9 +271,9 @@ func (f *fleet) play() {
 // deliver repeats a delivery until the door says yes.
 func (f *fleet) deliver(n int) {
 	body := fmt.Appendf(nil, `{"action":"reject_candidate","payload":{"application":{"id":%d,"rejected_at":"2026-10-02T06:15:09Z","status":"rejected",`+
-		`"candidate":{"id":%d,"first_name":"美咲%d","last_name":"佐藤","email_addresses":[{"value":"c%d@example.jp","type":"personal"}]},`+
+		`"candidate":{"id":%d,"first_name":"美咲","last_name":"佐藤","email_addresses":[{"value":"c%d@example.jp","type":"personal"}]},`+
 		`"jobs":[{"id":7,"name":"バックエンドエンジニア"}],"current_stage":{"id":1,"name":"一次面接"},`+
-		`"rejection_reason":{"id":1,"name":"Other","type":{"id":1,"name":"We rejected them"}}}}}`, 100000+n, 200000+n, n, n)
+		`"rejection_reason":{"id":1,"name":"Other","type":{"id":1,"name":"We rejected them"}}}}}`, 100000+n, 200000+n, n)
 	mac := hmac.New(sha256.New, []byte(crashSecret))
 	_, _ = mac.Write(body)
 	for f.t.Context().Err() == nil {

@@ -16,7 +16,7 @@ func deliveryCommand(s *settings) *cobra.Command {
 	return noun("delivery", "Raw payloads as they came in", deliveryList(s), deliveryShow(s), deliveryReplay(s))
 }
 
-var deliveryFilters = []string{"company", "connection", "vendor", "state", "error", "application", "email"}
+var deliveryFilters = []string{"company", "connection", "vendor", "state", "error", "application", "email", "batch"}
 
 func deliveryList(s *settings) *cobra.Command {
 	c := &cobra.Command{Use: "list", Short: "List deliveries, newest first", Example: "  careerrelay delivery list --company acme --state parked --since 7d"}

@@ -23,7 +23,7 @@ func mailCommand(s *settings) *cobra.Command {
 		mailResolve(s))
 }
 
-var mailFilters = []string{"company", "connection", "vendor", "state", "purpose", "error", "application", "email"}
+var mailFilters = []string{"company", "connection", "vendor", "state", "purpose", "error", "application", "email", "batch"}
 
 var mailColumns = []column[record.Mail]{
 	{"id", func(m record.Mail) string { return m.ID }},

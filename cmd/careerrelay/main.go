@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	_ "time/tzdata" // companies have zones, a container may have no table of them
 
 	"github.com/spf13/cobra"
 

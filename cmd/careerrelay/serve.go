@@ -105,7 +105,7 @@ func (v *server) run(ctx context.Context, ready func(ctx context.Context) error)
 		return err
 	}
 	defer func() { err = errors.Join(err, v.db.Close()) }()
-	v.opener = newOpener(v.client, v.log)
+	v.opener = newOpener(v.client, v.log, v.publicURL)
 	v.tenants, err = configs.Open(configs.Options{Dir: v.configs, Lookup: v.lookup, Now: stamp, Log: v.log, Validate: v.opener.check})
 	if err != nil {
 		return err

@@ -31,7 +31,7 @@ func simulateCommand(s *settings) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		conn, err := newOpener(http.DefaultClient, nil).make(company, args[1])
+		conn, err := newOpener(http.DefaultClient, nil, s.publicURL).make(company, args[1])
 		if err != nil {
 			return err
 		}

@@ -22,7 +22,10 @@ func openTenants(s *settings, log *slog.Logger) (*configs.Tenants, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	opener := newOpener(http.DefaultClient, log)
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	opener := newOpener(http.DefaultClient, log, s.publicURL)
 	return configs.Open(configs.Options{Dir: s.configs, Lookup: s.lookup, Now: stamp, Log: log, Validate: opener.check})
 }
 
@@ -63,11 +66,12 @@ func readLetters(c *configs.Company) (*mail.Templates, error) { return mail.Load
 type opener struct {
 	factories map[string]connectors.Factory
 	env       connectors.Env
+	base      string // of our public address
 	open      *cache[map[string]connectors.Connector]
 }
 
-func newOpener(client *http.Client, log *slog.Logger) *opener {
-	o := &opener{factories: all.Factories(), env: connectors.Env{HTTP: client, Log: log, Now: stamp}}
+func newOpener(client *http.Client, log *slog.Logger, base string) *opener {
+	o := &opener{factories: all.Factories(), env: connectors.Env{HTTP: client, Log: log, Now: stamp}, base: base}
 	o.open = newCache(o.all)
 	return o
 }
@@ -78,6 +82,8 @@ func (o *opener) make(c *configs.Company, name string) (connectors.Connector, er
 	if !ok {
 		return nil, ats.Errorf(ats.NotFound, "%s has no connection %s", c.ID, name)
 	}
+	env := o.env
+	env.URL = o.base + "/hooks/" + c.ID + "/" + name
 	if conn.Own != nil {
 		vendor, factory, err := all.Folder(conn.Own)
 		if err == nil && vendor != conn.Vendor {
@@ -86,13 +92,13 @@ func (o *opener) make(c *configs.Company, name string) (connectors.Connector, er
 		if err != nil {
 			return nil, err
 		}
-		return factory(o.env, conn.Decode)
+		return factory(env, conn.Decode)
 	}
 	factory, ok := o.factories[conn.Vendor]
 	if !ok {
 		return nil, ats.Errorf(ats.Invalid, "vendor: %q is not known; see careerrelay vendor list", conn.Vendor)
 	}
-	return factory(o.env, conn.Decode)
+	return factory(env, conn.Decode)
 }
 
 // all opens the connections of c that can be opened.

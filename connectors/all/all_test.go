@@ -1,6 +1,7 @@
 package all
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -76,6 +77,65 @@ func TestPlay(t *testing.T) {
 			}
 		})
 	}
+}
+
+// BenchmarkWebhook is what a webhook costs before and after it is kept.
+func BenchmarkWebhook(b *testing.B) {
+	for _, v := range fleet(b) {
+		if !v.signs() {
+			continue
+		}
+		p := v.sample(b, playedCase)
+		conn := v.open(b, fleetSecret)
+		p, err := conn.(connectors.Signer).Sign(p)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(v.name+"/verify", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := conn.(connectors.Receiver).Verify(p); err != nil {
+					b.Fatal(err)
+				}
+				_ = conn.(connectors.Identifier).Key(p)
+			}
+		})
+		b.Run(v.name+"/decode", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := conn.Decode(p); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// FuzzDecode looks for panics and hangs in every vendor, and for errors that
+// nobody would act on.
+func FuzzDecode(f *testing.F) {
+	conns := map[string]connectors.Connector{}
+	for _, v := range fleet(f) {
+		conns[v.name] = v.open(f, fleetSecret)
+		for _, name := range v.cases {
+			p := v.sample(f, name)
+			f.Add(p.Header.Get("Content-Type"), p.Body)
+		}
+	}
+	f.Fuzz(func(t *testing.T, kind string, body []byte) {
+		for name, conn := range conns {
+			p := connectors.Payload{Header: http.Header{"Content-Type": {kind}}, Body: body, Received: time.Unix(1790921712, 0)}
+			events, err := conn.Decode(p)
+			if fault := ats.FaultOf(err); err != nil && fault != ats.Invalid && fault != ats.TooLarge {
+				t.Fatalf("%s: got %v, want an error to be parked for", name, err)
+			}
+			for _, e := range events {
+				if e.Application == "" && !e.Person() || e.At.IsZero() {
+					t.Fatalf("%s: an event about nothing, or at no time: %v", name, e.State)
+				}
+			}
+		}
+	})
 }
 
 func TestSamplesOfNobody(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/career-relay/connector/ats"
@@ -199,17 +200,14 @@ func (c *Connector) posting(ctx context.Context, o opportunity, answers map[stri
 	}
 	answers["application"] = newest.raw
 	data, err := c.get(ctx, "postings", newest.Posting, nil)
-	switch ats.FaultOf(err) {
-	case ats.NotFound:
-		return nil
-	case ats.Denied:
+	switch fault := ats.FaultOf(err); {
+	case fault == ats.Denied:
 		answers["posting"] = map[string]any{"confidentiality": "confidential"}
-		return nil
-	}
-	if err != nil {
+	case err == nil:
+		answers["posting"] = data
+	case fault != ats.NotFound:
 		return err
 	}
-	answers["posting"] = data
 	return nil
 }
 
@@ -246,7 +244,7 @@ func (c *Connector) elsewhere(ctx context.Context, o opportunity, answers map[st
 		return nil
 	}
 	return api.Each(maxPages, func(page string) (string, error) {
-		query := url.Values{"contact_id": {o.Contact.ID}, "limit": {fmt.Sprint(perPage)}}
+		query := url.Values{"contact_id": {o.Contact.ID}, "limit": {strconv.Itoa(perPage)}}
 		if page != "" {
 			query.Set("offset", page)
 		}

@@ -34,12 +34,12 @@ func (c *clock) now() time.Time {
 	return c.at
 }
 
-func account(t testing.TB) *levertest.Server {
-	t.Helper()
+func account(tb testing.TB) *levertest.Server {
+	tb.Helper()
 	c := clock{archivedAt}
 	s, err := levertest.New("key", c.now)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	s.Archive(levertest.Rejected, levertest.UnderQualified, archivedAt)
 	return s
@@ -60,11 +60,11 @@ func open(settings string, s *levertest.Server) (connectors.Connector, error) {
 
 const settings = "secrets: [token]\napi_key: key\n"
 
-func connect(t testing.TB, s *levertest.Server, more string) *lever.Connector {
-	t.Helper()
+func connect(tb testing.TB, s *levertest.Server, more string) *lever.Connector {
+	tb.Helper()
 	c, err := open(settings+more, s)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return c.(*lever.Connector)
 }
@@ -349,10 +349,10 @@ func TestSettings(t *testing.T) {
 	for name, tt := range map[string]struct{ settings, want string }{
 		"no API key":          {"secrets: [token]", "api_key: required"},
 		"no secret":           {"api_key: key", "secrets: required"},
-		"a word that is none": {settings + "reasons: {Timing: compnay}", `reasons.Timing: "compnay" is not one of company, candidate, unknown, closed, ignore`},
+		"a word that is none": {settings + "reasons: {Timing: recruiter}", `reasons.Timing: "recruiter" is not one of company, candidate, unknown, closed, ignore`},
 		"an unknown key":      {settings + "reason: {}", "field reason not found"},
 		"all of it at once":   {"reasons: {Timing: x}", "api_key: required; Lever's webhooks say only which opportunity changed\nreasons.Timing"},
-		"a rule that is none": {settings + "map: {nmae: .}", "map.nmae: no such field"},
+		"a rule that is none": {settings + "map: {title: .}", "map.title: no such field"},
 	} {
 		if _, err := open(tt.settings, s); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: got %v, want %s", name, err, tt.want)

@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/connectors"
+	"github.com/career-relay/connector/connectors/table"
+	"github.com/career-relay/connector/connectors/verify"
 	"github.com/career-relay/connector/mapping"
 )
 
@@ -24,6 +27,11 @@ type Settings struct {
 	// of the vendor's. Where the file has fetched rules, they belong to those.
 	Events []mapping.Rule    `yaml:"events"`
 	Map    map[string]string `yaml:"map"`
+	// Outcomes says what the company's own stages, statuses or reasons mean:
+	// rejected, withdrawn, hired, position_closed, ongoing or ignored.
+	Outcomes map[string]string `yaml:"outcomes"`
+	// What the company knows of its exported files.
+	Table table.Preset `yaml:"table"`
 }
 
 // A Connector does what a file says. Vendors that need code embed it. It may be
@@ -32,6 +40,8 @@ type Connector struct {
 	program
 	spec    Spec
 	secrets []connectors.Secret
+	rows    *rows     // nil where no files are imported
+	says    *meanings // nil without outcomes of the company's own
 }
 
 var (
@@ -54,13 +64,21 @@ func New(s Spec, set Settings) (*Connector, error) {
 	}
 	c := &Connector{program: *p, spec: s, secrets: set.Secrets}
 	errs := []error{c.validateSecrets()}
+	c.rows, err = s.rowsOf(set.Table)
+	errs = append(errs, err)
+	c.says, err = c.meaningsOf(set.Outcomes)
+	errs = append(errs, err)
 	c.scheme, err = tolerant(c.scheme, set.Tolerance)
 	if err == nil && c.scheme != nil {
 		err = c.scheme.Validate(set.Secrets)
 	}
 	errs = append(errs, err)
-	if len(set.Map)+len(set.Events) > 0 {
-		errs = append(errs, c.adopt(mapping.Spec{Map: set.Map, Events: set.Events}))
+	own := mapping.Spec{Map: set.Map, Events: set.Events}
+	if c.says != nil {
+		own.Events = slices.Concat(own.Events, saidRules)
+	}
+	if len(own.Map)+len(own.Events) > 0 {
+		errs = append(errs, c.adopt(own))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, ats.Errorf(ats.Invalid, "%w", err)
@@ -75,7 +93,9 @@ func Reader(s Spec) (*Connector, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Connector{program: *p, spec: s}, nil
+	c := &Connector{program: *p, spec: s}
+	c.rows, err = s.rowsOf(table.Preset{})
+	return c, err
 }
 
 // adopt puts a customer's own rules before the vendor's.
@@ -84,7 +104,7 @@ func (c *Connector) adopt(own mapping.Spec) (err error) {
 		c.fetched, err = mapping.Compile(c.spec.Fetched.With(own))
 		return err
 	}
-	c.mapper, err = mapping.Compile(c.spec.With(own))
+	c.mapper, err = mapping.Compile(c.spec.rules().With(own))
 	return err
 }
 
@@ -112,12 +132,16 @@ func (c *Connector) validateSecrets() error {
 
 // Open opens a connection to a vendor that its file describes completely. A
 // vendor's own package has a function of the same form.
-func Open(s Spec, _ connectors.Env, decode func(any) error) (connectors.Connector, error) {
+func Open(s Spec, env connectors.Env, decode func(any) error) (connectors.Connector, error) {
 	var set Settings
 	if err := decode(&set); err != nil {
 		return nil, err
 	}
-	return New(s, set)
+	c, err := New(s, set)
+	if err == nil && s.Table != nil {
+		return &Tabular{c, env.Now}, nil
+	}
+	return c, err
 }
 
 // Factory is Open for one file.
@@ -133,7 +157,7 @@ func (c *Connector) Match(p connectors.Payload) (int, error) {
 	case c.scheme != nil:
 		return c.scheme.Verify(p, c.bound(p))
 	case c.spec.Code:
-		return 0, ats.Errorf(ats.Denied, "the signature of %s is not checked by its file", c.spec.Vendor)
+		return 0, ats.Errorf(ats.Denied, "nothing checks the signature of %s", c.spec.Vendor)
 	}
 	return 0, ats.Errorf(ats.NotFound, "%s takes no webhooks", c.spec.Vendor)
 }
@@ -153,11 +177,18 @@ func (c *Connector) Sign(p connectors.Payload) (connectors.Payload, error) {
 			}
 		}
 	}
-	return p, ats.Errorf(ats.Invalid, "%s has no signature that its file could make", c.spec.Vendor)
+	return p, ats.Errorf(ats.Invalid, "%s has no signature that could be made", c.spec.Vendor)
 }
 
-// Secrets returns the connection's secrets, for schemes in code.
-func (c *Connector) Secrets() []connectors.Secret { return c.secrets }
+// Use sets how webhooks are signed, for a vendor whose file says code. It is
+// called once, before the connector is used.
+func (c *Connector) Use(scheme verify.Scheme) error {
+	if err := scheme.Validate(c.secrets); err != nil {
+		return ats.Errorf(ats.Invalid, "%w", err)
+	}
+	c.scheme = scheme
+	return nil
+}
 
 // Decode implements connectors.Connector. A test delivery holds no events.
 func (c *Connector) Decode(p connectors.Payload) ([]ats.Event, error) {
@@ -167,6 +198,8 @@ func (c *Connector) Decode(p connectors.Payload) ([]ats.Event, error) {
 	}
 	var events []ats.Event
 	for i, doc := range docs {
+		c.rows.read(doc, p)
+		c.says.say(doc)
 		more, err := c.mapper.Map(doc, p.Received)
 		switch {
 		case err != nil && c.x.each != nil:
@@ -197,6 +230,9 @@ func (c *Connector) Fill(e *ats.Event, answers map[string]any) error {
 	doc, err := readJSON(text)
 	if err != nil {
 		return fmt.Errorf("the answers: %w", err)
+	}
+	if doc, ok := doc.(map[string]any); ok {
+		c.says.say(doc)
 	}
 	events, err := c.fetched.Map(doc, e.At)
 	if err != nil {

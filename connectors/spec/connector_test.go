@@ -11,6 +11,7 @@ import (
 	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/connectors"
 	"github.com/career-relay/connector/connectors/spec"
+	"github.com/career-relay/connector/connectors/verify"
 	"github.com/career-relay/connector/mapping"
 )
 
@@ -285,13 +286,33 @@ func TestWithoutSignature(t *testing.T) {
 	}
 	code := open(t, load(t, "vendor: x\ncode: true"+lastRules), withSecret("s"))
 	if err := code.Verify(webhook("{}")); ats.FaultOf(err) != ats.Denied {
-		t.Errorf("code: got %v, want denied", err)
+		t.Errorf("code without a scheme: got %v, want denied", err)
 	}
 	if _, err := code.Sign(webhook("{}")); ats.FaultOf(err) != ats.Invalid {
-		t.Errorf("code signs: got %v, want invalid", err)
+		t.Errorf("code without a scheme signs: got %v, want invalid", err)
 	}
-	if got := code.Secrets(); len(got) != 1 || got[0].Value != "s" {
-		t.Errorf("got %d secrets, want the one for the code", len(got))
+}
+
+func TestUse(t *testing.T) {
+	code := open(t, load(t, "vendor: x\ncode: true"+lastRules), withSecret("s"))
+	scheme := verify.Canonical{Name: "x-v1", Date: "X-Date", Hash: "X-Hash", User: "u"}
+	if err := code.Use(scheme); ats.FaultOf(err) != ats.Invalid {
+		t.Errorf("a scheme without its address: got %v, want invalid", err)
+	}
+	scheme.URL = "https://hooks.example.jp/hooks/acme/x"
+	if err := code.Use(scheme); err != nil {
+		t.Fatal(err)
+	}
+	signed, err := code.Sign(webhook("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := code.Match(signed); n != 0 || err != nil {
+		t.Errorf("got %d, %v", n, err)
+	}
+	signed.Body = []byte("{ }")
+	if err := code.Verify(signed); ats.FaultOf(err) != ats.Denied {
+		t.Errorf("changed: got %v, want denied", err)
 	}
 }
 

@@ -18,15 +18,15 @@ import (
 	"github.com/career-relay/connector/connectors/spec"
 )
 
-func packed(t testing.TB, content string) string {
-	t.Helper()
+func packed(tb testing.TB, content string) string {
+	tb.Helper()
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
 	if _, err := w.Write([]byte(content)); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return b.String()
 }
@@ -80,8 +80,10 @@ func TestDocumentBodies(t *testing.T) {
 		"gzip by its mark":              {body("application/json", packed(t, `{"a":1}`)), object{"a": json.Number("1")}},
 		"a form":                        {body(form, "a=1&name=%E4%BD%90%E8%97%A4+x&empty="), object{"a": "1", "name": "佐藤 x", "empty": ""}},
 		"a form with a list":            {body(form, "a=1&a=2"), object{"a": []any{"1", "2"}}},
-		"XML": {body(xml, `<?xml version="1.0" encoding="UTF-8"?><!-- x --><e:Envelope xmlns:e="urn:a"><e:Body><n xmlns="urn:b"><Id>1</Id><o xsi:type="sf:A" xmlns:xsi="urn:x"><sf:B>x &amp; y</sf:B></o></n></e:Body></e:Envelope>`),
-			object{"Envelope": object{"Body": object{"n": object{"@xmlns": "urn:b", "Id": "1", "o": object{"@type": "sf:A", "B": "x & y"}}}}}},
+		"XML": {
+			body(xml, `<?xml version="1.0" encoding="UTF-8"?><!-- x --><e:Envelope xmlns:e="urn:a"><e:Body><n xmlns="urn:b"><Id>1</Id><o xsi:type="sf:A" xmlns:xsi="urn:x"><sf:B>x &amp; y</sf:B></o></n></e:Body></e:Envelope>`),
+			object{"Envelope": object{"Body": object{"n": object{"@xmlns": "urn:b", "Id": "1", "o": object{"@type": "sf:A", "B": "x & y"}}}}},
+		},
 		"XML with equal children": {body(xml, `<r><i>1</i><i/><i><x>2</x></i></r>`), object{"r": object{"i": []any{"1", "", object{"x": "2"}}}}},
 		"XML with text and parts": {body(xml, `<r a="1">x<i>2</i></r>`), object{"r": object{"@a": "1", "#text": "x", "i": "2"}}},
 		"XML with nothing on it":  {body(xml, `<r><SessionId xsi:nil="true"/></r>`), object{"r": object{"SessionId": nil}}},

@@ -44,7 +44,7 @@ func (x expression) of(p connectors.Payload) string {
 // expressions are the compiled single expressions of a Spec.
 type expressions struct {
 	secretFor, key, ping, shakes, shakeBody expression
-	each                                    *mapping.Expression
+	each, labels                            *mapping.Expression
 }
 
 func (s Spec) expressions() (expressions, error) {
@@ -54,8 +54,13 @@ func (s Spec) expressions() (expressions, error) {
 		key, text string
 		at        *expression
 	}{
-		{"secret_for", s.SecretFor, &x.secretFor}, {"key", s.Key, &x.key}, {"ping", s.Ping, &x.ping},
-		{"handshake.when", s.Handshake.When, &x.shakes}, {"handshake.body", s.Handshake.Body, &x.shakeBody},
+		{"secret_for", s.SecretFor, &x.secretFor},
+		{"key", s.Key, &x.key},
+		{"ping", s.Ping, &x.ping},
+		{"rings", s.Rings, &x.rings},
+		{"account", s.Account, &x.account},
+		{"handshake.when", s.Handshake.When, &x.shakes},
+		{"handshake.body", s.Handshake.Body, &x.shakeBody},
 	} {
 		var err error
 		one.at.text = one.text
@@ -64,6 +69,8 @@ func (s Spec) expressions() (expressions, error) {
 	}
 	var err error
 	x.each, err = parse("each", s.Each)
+	errs = append(errs, err)
+	x.labels, err = parse("labels", s.Labels)
 	return x, errors.Join(append(errs, err)...)
 }
 

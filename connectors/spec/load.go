@@ -89,6 +89,8 @@ func lineOf(n *yaml.Node, problem string) int {
 		n = n.Content[0]
 	}
 	switch n.Kind {
+	default:
+		return n.Line
 	case yaml.MappingNode:
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			key, value := n.Content[i], n.Content[i+1]

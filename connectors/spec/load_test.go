@@ -85,7 +85,7 @@ func TestSettingsErrors(t *testing.T) {
 		"a secret written otherwise": {two, withSecret("%%"), "secrets[0]: not written in base64"},
 		"a tolerance for nothing":    {hmac, spec.Settings{Secrets: withSecret("a").Secrets, Tolerance: 1}, "tolerance: this vendor signs no time"},
 		"a secret for nothing":       {poll, withSecret("a"), "secrets: x signs nothing"},
-		"a rule that is none":        {hmac, spec.Settings{Secrets: withSecret("a").Secrets, Map: map[string]string{"nmae": "."}}, "map.nmae: no such field"},
+		"a rule that is none":        {hmac, spec.Settings{Secrets: withSecret("a").Secrets, Map: map[string]string{"title": "."}}, "map.title: no such field"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -35,8 +35,12 @@ func (s Spec) schemes() []string {
 		name string
 		set  bool
 	}{
-		{"hmac", s.HMAC != nil}, {"timed", s.Timed != nil}, {"token", s.Token != nil},
-		{"basic", s.Basic != nil}, {"standard", s.Standard != nil}, {"code", s.Code},
+		{"hmac", s.HMAC != nil},
+		{"timed", s.Timed != nil},
+		{"token", s.Token != nil},
+		{"basic", s.Basic != nil},
+		{"standard", s.Standard != nil},
+		{"code", s.Code},
 	} {
 		if one.set {
 			names = append(names, one.name)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/connectors"
+	"github.com/career-relay/connector/connectors/table"
 	"github.com/career-relay/connector/connectors/verify"
 	"github.com/career-relay/connector/mapping"
 )
@@ -26,7 +27,7 @@ type Spec struct {
 	Trust string `yaml:"trust"`
 
 	// One of these says how webhooks are signed; code means that the vendor's
-	// own package does it.
+	// own package says it, with Connector.Use.
 	HMAC     *HMAC            `yaml:"hmac"`
 	Timed    *Timed           `yaml:"timed"`
 	Token    *verify.Token    `yaml:"token"`
@@ -39,11 +40,20 @@ type Spec struct {
 	SecretFor string    `yaml:"secret_for"` // the kind of delivery that a secret may be bound to
 	Key       string    `yaml:"key"`        // what is equal for redeliveries
 	Ping      string    `yaml:"ping"`       // true for the vendor's test delivery
+	Rings     string    `yaml:"rings"`      // true for a delivery that only says that there is news to poll
+	Account   string    `yaml:"account"`    // whose data a delivery is about, where one address hears of many
 	Handshake Handshake `yaml:"handshake"`
 	Answers   Answers   `yaml:"answers"`
 	// Each takes a payload apart: every output is one item, which the rules see
 	// as .item beside the rest.
 	Each string `yaml:"each"`
+
+	// Labels are the labels in a payload, or in the answers of the API, that every
+	// company has its own of; outcomes: of a connection says what they mean.
+	Labels string `yaml:"labels"`
+
+	// Table says what is known of exported files, for door: file.
+	Table *table.Preset `yaml:"table"`
 
 	mapping.Spec `yaml:",inline"`
 
@@ -75,7 +85,7 @@ func (s Spec) compile() (*program, error) {
 	errs = append(errs, err)
 	p.x, err = s.expressions()
 	errs = append(errs, err)
-	p.mapper, err = mapping.Compile(s.Spec)
+	p.mapper, err = mapping.Compile(s.rules())
 	errs = append(errs, err)
 	if s.fetches() {
 		p.fetched, err = mapping.Compile(s.Fetched)
@@ -134,5 +144,5 @@ func (s Spec) validate() error {
 			errs = append(errs, fmt.Errorf("answers: %s: %d is no status code", key, code))
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, s.validateTable())...)
 }

@@ -21,20 +21,20 @@ events: [{when: "true", state: rejected, side: company}]
 `
 
 // load reads a connector.yaml from a text.
-func load(t testing.TB, text string) spec.Spec {
-	t.Helper()
+func load(tb testing.TB, text string) spec.Spec {
+	tb.Helper()
 	s, err := spec.Load(fstest.MapFS{spec.File: {Data: []byte(text)}})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return s
 }
 
-func open(t testing.TB, s spec.Spec, set spec.Settings) *spec.Connector {
-	t.Helper()
+func open(tb testing.TB, s spec.Spec, set spec.Settings) *spec.Connector {
+	tb.Helper()
 	c, err := spec.New(s, set)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return c
 }

@@ -98,16 +98,16 @@ func (c Canonical) message(p connectors.Payload, signed []string, date string) s
 	if err != nil { // Validate refuses it
 		u = &url.URL{}
 	}
-	request := http.MethodPost + "\n" + u.EscapedPath() + "\n" + u.RawQuery + "\n"
+	lines := []string{http.MethodPost, u.EscapedPath(), u.RawQuery}
 	for _, name := range signed {
 		value := p.Header.Get(name)
 		if name == "host" {
 			value = u.Host
 		}
-		request += name + ":" + value + "\n"
+		lines = append(lines, name+":"+value)
 	}
-	request += "\n" + strings.Join(signed, ";")
-	hash := sha256.Sum256([]byte(request))
+	lines = append(lines, "", strings.Join(signed, ";"))
+	hash := sha256.Sum256([]byte(strings.Join(lines, "\n")))
 	return c.Name + "\n" + date + "\n" + hex.EncodeToString(hash[:])
 }
 

@@ -3,6 +3,7 @@ package verify
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -91,9 +92,9 @@ func (at Place) set(p connectors.Payload, text string) (connectors.Payload, erro
 		}
 		p.Header.Set(at.Header, text)
 	case at.Query != "":
-		q := url.Values{}
-		for name, values := range p.Query {
-			q[name] = values
+		q := maps.Clone(p.Query)
+		if q == nil {
+			q = url.Values{}
 		}
 		q.Set(at.Query, text)
 		p.Query = q

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -320,8 +321,8 @@ func TestClock(t *testing.T) {
 	}
 }
 
-func unix(t time.Time) string   { return fmt.Sprint(t.Unix()) }
-func millis(t time.Time) string { return fmt.Sprint(t.UnixMilli()) }
+func unix(t time.Time) string   { return strconv.FormatInt(t.Unix(), 10) }
+func millis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
 
 func TestValidate(t *testing.T) {
 	for name, tt := range map[string]struct {

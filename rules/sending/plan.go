@@ -64,6 +64,7 @@ const (
 	CodeTestName      = "test_name"
 	CodeNoName        = "no_name"
 	CodeCold          = "cold"
+	CodeEmbargo       = "embargo"
 	CodeMaxAge        = "max_age"
 	CodeBrakeVolume   = "brake_volume"
 	CodeBrake         = "brake"
@@ -187,7 +188,7 @@ func holds(s Settings, f Facts) []Check {
 	e := f.Event
 	_, name := ats.Greeting(e.Candidate)
 	age := f.Now.Sub(e.At)
-	return []Check{
+	checks := []Check{
 		{Code: CodeCold, OK: !f.Cold},
 		{Code: CodeUnknownSide, OK: e.Side == ats.Company || s.OnUnknownSide == SendUnknown},
 		{Code: CodeMaxAge, OK: age <= s.MaxAge.Std(), Detail: fmt.Sprintf("%.1fd / %s", age.Hours()/24, s.MaxAge)},
@@ -196,6 +197,10 @@ func holds(s Settings, f Facts) []Check {
 		{Code: CodeBadAddress, OK: !slices.Contains(e.Problems, ats.EmailReview)},
 		{Code: CodeBrakeVolume, OK: !s.Brake.trips(f.Volume), Detail: s.Brake.detail(f.Volume)},
 	}
+	if slices.Contains(e.Problems, ats.EmbargoUnknown) { // few vendors have one
+		checks = append(checks, Check{Code: CodeEmbargo})
+	}
+	return checks
 }
 
 // trips reports whether one more mail is too many.
@@ -215,7 +220,8 @@ func (b Brake) detail(v Volume) string {
 // spread is how far mails of the same opening are drawn apart.
 const spread = 20 * time.Minute
 
-// due is when the mail may leave: decision + delay, moved into the window, with
+// due is when the mail may leave: decision + delay, or when the candidate may be
+// told if that is later, moved into the window, with
 // some minutes before it closes that are always the same for the same
 // application.
 func due(s Settings, cal Calendar, f Facts) time.Time {
@@ -224,8 +230,10 @@ func due(s Settings, cal Calendar, f Facts) time.Time {
 		decided = f.Now // a clock runs ahead: ours counts
 	}
 	t := decided.Add(s.Delay.Std())
-	if t.Before(f.Now) {
-		t = f.Now
+	for _, earliest := range []time.Time{f.Now, f.Event.NotBefore} {
+		if t.Before(earliest) {
+			t = earliest
+		}
 	}
 	if cal.window.Always() {
 		return t

@@ -105,6 +105,7 @@ func TestDecide(t *testing.T) {
 		"a test":                                {event(func(e *ats.Event) { e.Candidate.Name = "テスト 応募" }), sending.Hold, sending.CodeTestName, false, false},
 		"no name":                               {event(func(e *ats.Event) { e.Candidate.Name, e.Candidate.FamilyName, e.Candidate.GivenName = "", "", "" }), sending.Hold, sending.CodeNoName, false, false},
 		"a damaged name":                        {event(func(e *ats.Event) { e.Candidate.Name = "?田 健" }), sending.Hold, sending.CodeNoName, false, false},
+		"an embargo that was not said":          {event(func(e *ats.Event) { e.Problems = []string{ats.EmbargoUnknown} }), sending.Hold, sending.CodeEmbargo, false, false},
 		"a doubtful address":                    {event(func(e *ats.Event) { e.Problems = []string{ats.EmailReview} }), sending.Hold, sending.CodeBadAddress, false, false},
 		"the 50th mail within an hour":          {volume(49, 49, 0), sending.Mail, sending.CodeScheduled, false, false},
 		"the 51st mail within an hour":          {volume(50, 50, 0), sending.Hold, sending.CodeBrakeVolume, false, false},
@@ -173,6 +174,22 @@ func TestChecks(t *testing.T) {
 	f.Event.At = f.Now.Add(time.Hour)
 	if checks := decide(s, f).Checks; !slices.Contains(checks, sending.Check{Code: sending.CodeFutureTime, OK: true}) {
 		t.Errorf("a decision in the future is not noted: %v", checks)
+	}
+}
+
+// Nobody is told before the day that the ATS names, however long ago the
+// decision was.
+func TestEmbargo(t *testing.T) {
+	for name, tt := range map[string]struct{ until, want string }{
+		"one that is over": {"2026-06-08 11:15", "2026-06-09 11:15"},
+		"a later day":      {"2026-06-11 14:00", "2026-06-11 14:00"},
+		"a later night":    {"2026-06-12 22:00", "2026-06-15 10:00"},
+	} {
+		s, f := sending.Defaults(), rejection(t)
+		f.Event.At, f.Now, f.Event.NotBefore = at(t, "2026-06-08 11:15"), at(t, "2026-06-08 11:20"), at(t, tt.until)
+		if due, want := decide(s, f).Due, at(t, tt.want); due.Before(want) || due.Sub(want) >= 20*time.Minute {
+			t.Errorf("%s: got %s, want %s or a little later", name, due, want)
+		}
 	}
 }
 

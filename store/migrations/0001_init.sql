@@ -1,6 +1,6 @@
 -- Times are microseconds since 1970 in UTC. BYTES is BLOB or BYTEA, and TEXT
--- sorts by its bytes in both databases. Sealed columns come last, so that the
--- others can be read without them.
+-- sorts by its bytes in both databases. A statement after --pg is for PostgreSQL
+-- only. Sealed columns come last, so that the others can be read without them.
 
 CREATE TABLE meta (
 	name  TEXT PRIMARY KEY,
@@ -40,6 +40,7 @@ CREATE TABLE deliveries (
 	expires_at  BIGINT NOT NULL,
 	payload     BYTES NOT NULL
 );
+--pg ALTER TABLE deliveries ALTER COLUMN payload SET STORAGE EXTERNAL;
 CREATE UNIQUE INDEX deliveries_key ON deliveries (company, connection, dedupe_key);
 CREATE INDEX deliveries_company ON deliveries (company, id);
 CREATE INDEX deliveries_disposition ON deliveries (disposition, id);

@@ -3,7 +3,9 @@ package storetest
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -169,6 +171,32 @@ var deliveryTests = map[string]func(*testing.T, *bench){
 		wantFault(t, err, ats.Busy)
 		if n := b.count(t, `SELECT count(*) FROM deliveries`); n != 0 {
 			t.Errorf("deliveries: got %d, want 0", n)
+		}
+	},
+	"a full queue answers busy at once, and what was taken is kept": func(t *testing.T, b *bench) {
+		b.save(t, b.arrival("acme", "first"))
+		release := b.hold(t)
+		const clients = 2000
+		var refused atomic.Int64
+		go func() {
+			for refused.Load() < 100 {
+				time.Sleep(time.Millisecond)
+			}
+			release()
+		}()
+		errs := together(clients, func(int) error {
+			_, err := b.SaveDelivery(t.Context(), b.arrival("acme", b.id("key")))
+			if err != nil {
+				refused.Add(1)
+			}
+			return err
+		})
+		got := faults(t, errs)
+		if got[""]+got[ats.Busy] != clients || got[ats.Busy] < 100 {
+			t.Errorf("got %v", got)
+		}
+		if n := b.count(t, `SELECT count(*) FROM deliveries`); n != got[""]+1 {
+			t.Errorf("kept: got %d, want the %d that were acknowledged", n, got[""]+1)
 		}
 	},
 	"what is acknowledged is committed": func(t *testing.T, b *bench) {

@@ -32,7 +32,7 @@ import (
 func Run(t *testing.T, fresh func(tb testing.TB) store.Options) {
 	for _, group := range []map[string]func(*testing.T, *bench){
 		deliveryTests, applicationTests, mailTests, settleTests, feedbackTests, jobTests, listTests, orderTests,
-		registrationTests, personTests, auditTests, userTests, keyTests, migrationTests,
+		registrationTests, personTests, auditTests, userTests, keyTests, migrationTests, importTests,
 	} {
 		for name, test := range group {
 			t.Run(name, func(t *testing.T) {
@@ -138,6 +138,30 @@ func (b *bench) count(tb testing.TB, query string, args ...any) int {
 		tb.Fatalf("%s: %v", query, err)
 	}
 	return n
+}
+
+// hold keeps everybody else from writing deliveries until release is called.
+func (b *bench) hold(tb testing.TB) (release func()) {
+	tb.Helper()
+	statements := []string{`BEGIN IMMEDIATE`}
+	if b.options.URL != "" {
+		statements = []string{`BEGIN`, `LOCK TABLE deliveries`}
+	}
+	conn, err := b.sql(tb).Conn(tb.Context())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, s := range statements {
+		if _, err := conn.ExecContext(tb.Context(), s); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	return func() {
+		if _, err := conn.ExecContext(context.WithoutCancel(tb.Context()), `ROLLBACK`); err != nil {
+			tb.Error(err)
+		}
+		_ = conn.Close()
+	}
 }
 
 // refuse makes the database refuse rows of a table that fulfil a condition.
@@ -259,15 +283,21 @@ func (b *bench) begin(ctx context.Context, s *store.Store, subject string) (reco
 		return record.Job{}, fmt.Errorf("no job of %s", subject)
 	}
 	j := jobs[len(jobs)-1]
-	for range 100 {
+	for range 1000 {
 		if j.State == record.JobDispatched {
 			return s.StartJob(ctx, j.ID, j.Seq, lease)
+		}
+		if j.DueAt.After(b.clock.Now()) {
+			break
 		}
 		if _, err := s.Dispatch(ctx, j.Queue, map[string]int{j.Company: 100}); err != nil {
 			return j, err
 		}
 		if j, err = s.Job(ctx, j.ID); err != nil {
 			return j, err
+		}
+		if j.State == record.JobWaiting {
+			time.Sleep(time.Millisecond) // another dispatcher looks at it
 		}
 	}
 	return j, fmt.Errorf("job %s of %s stays %s", j.ID, subject, j.State)

@@ -4,11 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -122,8 +122,8 @@ func TestFaults(t *testing.T) {
 		"too many, at once":      {says(429, "", "Retry-After", "0"), ats.Busy, time.Second, "429"},
 		"too many, for a year":   {says(429, "", "Retry-After", "31536000"), ats.Busy, 6 * time.Hour, "429"},
 		"too many, by date":      {says(429, "", "Retry-After", "Tue, 24 Nov 2026 09:02:00 GMT"), ats.Busy, 2 * time.Minute, "429"},
-		"too many, Unix time":    {says(429, "", "X-RateLimit-Reset", fmt.Sprint(now.Unix()+40)), ats.Busy, 40 * time.Second, "429"},
-		"too many, milliseconds": {says(429, "", "X-Rate-Limit-Reset", fmt.Sprint(now.UnixMilli()+4500)), ats.Busy, 4500 * time.Millisecond, "429"},
+		"too many, Unix time":    {says(429, "", "X-RateLimit-Reset", strconv.FormatInt(now.Unix()+40, 10)), ats.Busy, 40 * time.Second, "429"},
+		"too many, milliseconds": {says(429, "", "X-Rate-Limit-Reset", strconv.FormatInt(now.UnixMilli()+4500, 10)), ats.Busy, 4500 * time.Millisecond, "429"},
 		"too many, a time":       {says(429, "", "X-Reset-At", "2026-11-24T18:01:00+09:00"), ats.Busy, time.Minute, "429"},
 		"too many, in the past":  {says(429, "", "X-RateLimit-Reset", "1500000000"), ats.Busy, time.Second, "429"},
 		"too many, a riddle":     {says(429, "", "Retry-After", "soon", "X-Reset", "9"), ats.Busy, 9 * time.Second, "429"},
@@ -136,7 +136,7 @@ func TestFaults(t *testing.T) {
 		"a private address": {func(*http.Request) (*http.Response, error) {
 			return nil, ats.Errorf(ats.Denied, "10.0.0.1 is not a public address")
 		}, ats.Denied, 0, "10.0.0.1 is not a public address"},
-		"an answer in pieces":      {func(r *http.Request) (*http.Response, error) { return broken(r) }, ats.Busy, 0, "the answer broke off"},
+		"an answer in pieces":      {broken, ats.Busy, 0, "the answer broke off"},
 		"an answer without end":    {says(200, strings.Repeat(" ", api.MaxBody+1)), ats.TooLarge, 0, "more than 8 MiB"},
 		"an answer that is a page": {says(200, "<html>"), ats.Invalid, 0, "is not the JSON that this connector knows"},
 		"an answer of other types": {says(200, `{"id":"misaki@example.jp"}`), ats.Invalid, 0, "is not the JSON that this connector knows"},
@@ -252,6 +252,22 @@ func TestNew(t *testing.T) {
 	} {
 		if _, err := api.New(tt.env, api.Options{Base: tt.base}); (err == nil) != tt.ok {
 			t.Errorf("%s: got %v, want ok %t", name, err, tt.ok)
+		}
+	}
+}
+
+func TestWithin(t *testing.T) {
+	c := client(t, env(says(200, "{}")), api.Options{})
+	path, query, err := c.Within("https://api.ats.test/v1/jobs/a%2Fb?page=2&q=x+y")
+	if diff := cmp.Diff(url.Values{"page": {"2"}, "q": {"x y"}}, query); diff != "" || path != "/jobs/a%2Fb" || err != nil {
+		t.Errorf("got %s, %v (-want +got):\n%s", path, err, diff)
+	}
+	for _, address := range []string{
+		"https://other.test/v1/jobs", "http://api.ats.test/v1/jobs", "https://api.ats.test:8443/v1/jobs", "https://api.ats.test.evil.test/v1/jobs",
+		"https://u:p@api.ats.test/v1/jobs", "https://api.ats.test/v2/jobs", "https://api.ats.test/v1", "https://api.ats.test/v1jobs", "https://api.ats.test/v1/../v2/jobs", "/v1/jobs", "%zz", "",
+	} {
+		if path, _, err := c.Within(address); ats.FaultOf(err) != ats.Invalid {
+			t.Errorf("%s: got %s, %v, want invalid", address, path, err)
 		}
 	}
 }

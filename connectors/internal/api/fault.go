@@ -25,6 +25,8 @@ func (c *Client) fault(call string, answer *http.Response) error {
 		return ats.Errorf(ats.Denied, "%s: %s: check the API key and what it may read", call, text)
 	case code == http.StatusNotFound || code == http.StatusGone:
 		return ats.Errorf(ats.NotFound, "%s: %s", call, text)
+	case code == http.StatusConflict:
+		return ats.Errorf(ats.Conflict, "%s: %s", call, text)
 	case code == http.StatusTooManyRequests:
 		wait := c.wait(answer.Header)
 		if wait == 0 {
