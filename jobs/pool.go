@@ -35,7 +35,7 @@ type pool struct {
 
 var pools = []pool{
 	{queue: record.LiveQueue, servers: 2, places: 128, interval: 25 * time.Millisecond, window: 256, each: 64},
-	{queue: record.BulkQueue, servers: 1, places: 8, interval: 200 * time.Millisecond, window: 8, each: 4},
+	{queue: record.BulkQueue, servers: 1, places: 32, interval: 50 * time.Millisecond, window: 32, each: 16},
 }
 
 const (

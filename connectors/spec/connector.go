@@ -23,6 +23,10 @@ type Settings struct {
 	Secrets []connectors.Secret `yaml:"secrets"`
 	// Tolerance replaces how far the vendor's time of sending may be from ours.
 	Tolerance ats.Duration `yaml:"tolerance"`
+	// Account is the only one of the vendor's accounts that the connection hears
+	// of, and Since the day from which decisions are news and not history.
+	Account string `yaml:"account"`
+	Since   string `yaml:"since"`
 	// The customer's own rules, tried before the vendor's, and fields in place
 	// of the vendor's. Where the file has fetched rules, they belong to those.
 	Events []mapping.Rule    `yaml:"events"`
@@ -40,6 +44,7 @@ type Connector struct {
 	program
 	spec    Spec
 	secrets []connectors.Secret
+	scope   scope
 	rows    *rows     // nil where no files are imported
 	says    *meanings // nil without outcomes of the company's own
 }
@@ -52,6 +57,7 @@ var (
 	_ connectors.Replier      = (*Connector)(nil)
 	_ connectors.Identifier   = (*Connector)(nil)
 	_ connectors.Pinger       = (*Connector)(nil)
+	_ connectors.Ringer       = (*Connector)(nil)
 	_ connectors.Acknowledger = (*Connector)(nil)
 	_ connectors.Hinter       = (*Connector)(nil)
 )
@@ -64,6 +70,8 @@ func New(s Spec, set Settings) (*Connector, error) {
 	}
 	c := &Connector{program: *p, spec: s, secrets: set.Secrets}
 	errs := []error{c.validateSecrets()}
+	c.scope, err = s.scopeOf(set)
+	errs = append(errs, err)
 	c.rows, err = s.rowsOf(set.Table)
 	errs = append(errs, err)
 	c.says, err = c.meaningsOf(set.Outcomes)
@@ -193,7 +201,7 @@ func (c *Connector) Use(scheme verify.Scheme) error {
 // Decode implements connectors.Connector. A test delivery holds no events.
 func (c *Connector) Decode(p connectors.Payload) ([]ats.Event, error) {
 	docs, err := c.x.documents(p)
-	if err != nil {
+	if err != nil || c.foreign(p) {
 		return nil, err
 	}
 	var events []ats.Event
@@ -206,6 +214,9 @@ func (c *Connector) Decode(p connectors.Payload) ([]ats.Event, error) {
 			return nil, fmt.Errorf("item %d: %w", i, err)
 		case err != nil:
 			return nil, err
+		}
+		for i := range more {
+			c.scope.date(&more[i], p.History())
 		}
 		events = append(events, more...)
 	}
@@ -241,6 +252,7 @@ func (c *Connector) Fill(e *ats.Event, answers map[string]any) error {
 	if len(events) == 0 {
 		return ats.Errorf(ats.Duplicate, "nothing in the answers concerns us")
 	}
+	c.scope.date(&events[0], e.History)
 	*e = events[0]
 	return nil
 }
@@ -257,6 +269,9 @@ func (c *Connector) Ping(p connectors.Payload) bool {
 	doc, err := Document(p)
 	return err == nil && c.x.ping.True(doc)
 }
+
+// Rings implements connectors.Ringer.
+func (c *Connector) Rings(p connectors.Payload) bool { return c.x.rings.is(p) && !c.foreign(p) }
 
 // Handshake implements connectors.Handshaker.
 func (c *Connector) Handshake(p connectors.Payload) ([]byte, bool) {

@@ -43,8 +43,8 @@ func (x expression) of(p connectors.Payload) string {
 
 // expressions are the compiled single expressions of a Spec.
 type expressions struct {
-	secretFor, key, ping, shakes, shakeBody expression
-	each, labels                            *mapping.Expression
+	secretFor, key, ping, rings, account, shakes, shakeBody expression
+	each, labels                                            *mapping.Expression
 }
 
 func (s Spec) expressions() (expressions, error) {

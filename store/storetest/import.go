@@ -73,7 +73,9 @@ func (b *bench) decideCold(e ats.Event, k record.Known) (record.Ruling, error) {
 	return r, err
 }
 
-func nameless(e *ats.Event) { e.Candidate.Name, e.Candidate.FamilyName, e.Candidate.GivenName = "", "", "" }
+func nameless(e *ats.Event) {
+	e.Candidate.Name, e.Candidate.FamilyName, e.Candidate.GivenName = "", "", ""
+}
 
 var importTests = map[string]func(*testing.T, *bench){
 	"rows are kept once, each with a job of the batch that waits behind live work": func(t *testing.T, b *bench) {

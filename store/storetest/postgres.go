@@ -65,7 +65,7 @@ type Server struct {
 	binary  string
 	durable bool
 	owner   *syscall.Credential // who runs it: PostgreSQL refuses root
-	process *exec.Cmd
+	process *os.Process
 
 	mu    sync.Mutex
 	count int // of databases
@@ -184,7 +184,7 @@ func (s *Server) start() error {
 	if s.durable {
 		sync = "on"
 	}
-	s.process = s.command("postgres", "-D", s.data(), "-k", s.dir, "-h", "",
+	cmd := s.command("postgres", "-D", s.data(), "-k", s.dir, "-h", "",
 		"-c", "fsync="+sync, "-c", "full_page_writes="+sync, "-c", "max_connections=500", "-c", "shared_buffers=128MB",
 		"-c", "max_wal_size=2GB", "-c", "log_min_messages=fatal", "-c", "log_checkpoints=off")
 	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -192,23 +192,23 @@ func (s *Server) start() error {
 		return err
 	}
 	defer func() { _ = log.Close() }() // the server has it too
-	s.process.Stdout, s.process.Stderr = log, log
+	cmd.Stdout, cmd.Stderr = log, log
 	started := make(chan error, 1)
 	go func() {
 		// The signal at the parent's death is tied to the thread that starts
 		// the child, so this thread must live as long.
 		runtime.LockOSThread()
-		if err := s.process.Start(); err != nil {
-			started <- err
-			return
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait()
 		}
-		started <- nil
-		_ = s.process.Wait()
 		runtime.UnlockOSThread()
 	}()
 	if err := <-started; err != nil {
 		return err
 	}
+	s.process = cmd.Process
 	db, err := sql.Open("pgx", s.url("postgres"))
 	if err != nil {
 		return err
@@ -259,7 +259,7 @@ func (s *Server) Database(tb testing.TB) string {
 // a process: nothing is written any more.
 func (s *Server) Kill(tb testing.TB) {
 	tb.Helper()
-	pid := s.process.Process.Pid
+	pid := s.process.Pid
 	children := childrenOf(pid)
 	for _, p := range append([]int{pid}, children...) {
 		if err := syscall.Kill(p, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
@@ -321,9 +321,9 @@ func (s *Server) Restart(tb testing.TB) {
 
 // stop ends the server and removes its files.
 func (s *Server) stop() error {
-	if s.process != nil && s.process.Process != nil {
-		_ = s.process.Process.Signal(syscall.SIGINT) // it may have been killed
-		for i := 0; i < 500 && alive(s.process.Process.Pid); i++ {
+	if s.process != nil {
+		_ = s.process.Signal(syscall.SIGINT) // it may have been killed
+		for i := 0; i < 500 && alive(s.process.Pid); i++ {
 			time.Sleep(10 * time.Millisecond)
 		}
 	}
