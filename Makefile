@@ -28,7 +28,7 @@ test-fast: ## run what needs no server and no browser
 	CAREERRELAY_FAST=1 $(GO) test -short -tags $(TAGS) -timeout 5m $(PKGS)
 
 golden: ## rewrite the golden files; read the diff before committing
-	$(GO) test -tags $(TAGS) ./ats/... ./configs/... ./connectors/... ./mail/... ./web/... -update || true
+	$(GO) test -tags $(TAGS) ./ats/... ./configs/... ./connectors/... ./mail/... ./relay/... ./web/... -update || true
 	@git status --short
 
 fuzz: ## run each fuzz target for 30 seconds

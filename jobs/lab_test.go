@@ -27,7 +27,10 @@ import (
 )
 
 // monday is a business day in Tokyo, at 11 in the morning.
-var monday = time.Date(2026, 10, 5, 11, 0, 0, 0, time.FixedZone("JST", 9*60*60))
+var (
+	tokyo  = time.FixedZone("JST", 9*60*60)
+	monday = time.Date(2026, 10, 5, 11, 0, 0, 0, tokyo)
+)
 
 // A lab is a worker on a real store, with everything around it faked.
 type lab struct {

@@ -43,10 +43,9 @@ func (w *Worker) refer(ctx context.Context, j record.Job) (record.JobState, erro
 	return w.handed(ctx, j, r, w.handOver(ctx, j, m, company, receipt, err))
 }
 
-// handOver translates how a recipient answered. One that has the profile
-// already took it from a run whose end was not recorded.
+// handOver translates how a recipient answered.
 func (w *Worker) handOver(ctx context.Context, j record.Job, m record.Membership, company *configs.Company, receipt relay.Receipt, err error) record.Handed {
-	if err == nil || ats.FaultOf(err) == ats.Duplicate {
+	if err == nil {
 		return record.Handed{
 			State: record.ReferralHandedOver, Reference: receipt.Reference, Fields: m.Profile.Fields(),
 			Policy: company.Relay.Policy, Job: record.Outcome{State: record.JobDone},

@@ -12,7 +12,6 @@ type Import struct {
 	Company    string
 	Connection string
 	File       string // hash of its content, by which an interrupted import goes on
-	Rows       int    // that are to be kept
 	Reason     string // required
 }
 

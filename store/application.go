@@ -80,8 +80,8 @@ func (t *tx) accept(ctx context.Context, d record.Delivery, e ats.Event, a accep
 // known here: what was erased must not be written to when news of it come late.
 func (t *tx) applicationsOf(ctx context.Context, d record.Delivery, e ats.Event) ([]string, error) {
 	var ids []string
-	switch {
-	case e.Application == "":
+	switch e.Application {
+	case "":
 		rows, err := t.QueryContext(ctx, `SELECT application_id FROM applications WHERE company = $1 AND connection = $2 AND candidate_id = $3`, d.Company, d.Connection, e.Candidate.ID)
 		if err != nil {
 			return nil, err
@@ -238,8 +238,10 @@ const applicationColumns = `id, company, connection, vendor, application_id, can
 func scanApplication(row scanner, more ...any) (record.Application, error) {
 	var a record.Application
 	var at, updated int64
-	err := row.Scan(append([]any{&a.ID, &a.Company, &a.Connection, &a.Vendor, &a.ApplicationID, &a.CandidateID, &a.PersonID, &a.State, &a.Side, &a.Evidence,
-		&a.JobTitle, &a.Stage, &a.StageKind, &a.Locale, &a.Decision, &at, &updated}, more...)...)
+	err := row.Scan(append([]any{
+		&a.ID, &a.Company, &a.Connection, &a.Vendor, &a.ApplicationID, &a.CandidateID, &a.PersonID, &a.State, &a.Side, &a.Evidence,
+		&a.JobTitle, &a.Stage, &a.StageKind, &a.Locale, &a.Decision, &at, &updated,
+	}, more...)...)
 	a.StateAt, a.UpdatedAt = clockTime(at), clockTime(updated)
 	return a, err
 }

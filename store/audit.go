@@ -50,7 +50,7 @@ func (s *Store) auditHead(hash string) []byte { return s.hash("audit", "head", h
 // cannot make a new chain.
 func (s *Store) auditHash(last string, a record.Audit) string {
 	h := hmac.New(sha256.New, s.keys.index)
-	for _, part := range []string{last, fmt.Sprint(a.Seq), fmt.Sprint(micros(a.At)), a.Actor, a.Verb, a.Noun, a.Subject, a.Company, a.Reason, a.Detail} {
+	for _, part := range []string{last, strconv.FormatInt(a.Seq, 10), strconv.FormatInt(micros(a.At), 10), a.Actor, a.Verb, a.Noun, a.Subject, a.Company, a.Reason, a.Detail} {
 		_, _ = fmt.Fprintf(h, "%d:%s", len(part), part)
 	}
 	return hex.EncodeToString(h.Sum(nil))

@@ -27,8 +27,12 @@ var databases = []struct {
 	name string
 	open func(tb testing.TB) store.Options
 }{
-	{"SQLite", func(tb testing.TB) store.Options { return store.Options{Dir: tb.TempDir()} }},
+	{"SQLite", func(tb testing.TB) store.Options {
+		tb.Helper()
+		return store.Options{Dir: tb.TempDir()}
+	}},
 	{"PostgreSQL", func(tb testing.TB) store.Options {
+		tb.Helper()
 		return store.Options{URL: storetest.StartPostgres(tb).Database(tb)} // one that keeps what it confirms
 	}},
 }

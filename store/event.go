@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/record"
@@ -32,9 +33,9 @@ func checkEvent(e ats.Event) error {
 // effectKey names a fact, whichever delivery brings it. Without a time of its
 // own a fact is as unique as its delivery.
 func effectKey(d record.Delivery, e ats.Event) string {
-	fact := []any{d.Company, d.Connection, e.Application, e.State, e.Side, fmt.Sprint(micros(e.At))} // %q makes a character of a number
+	fact := []string{d.Company, d.Connection, e.Application, string(e.State), string(e.Side), strconv.FormatInt(micros(e.At), 10)}
 	if e.Clock == ats.ReceivedClock {
-		fact = []any{d.ID, e.Application, e.State}
+		fact = []string{d.ID, e.Application, string(e.State)}
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q", fact))
 	return hex.EncodeToString(sum[:16])

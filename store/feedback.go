@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/career-relay/connector/ats"
@@ -84,7 +85,7 @@ func eventID(w mail.Feedback) string {
 	if w.EventID != "" && len(w.EventID) <= maxKey {
 		return w.EventID
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []any{w.EventID, w.SendID, w.ProviderID, w.Kind, micros(w.At)}))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []string{w.EventID, w.SendID, w.ProviderID, string(w.Kind), strconv.FormatInt(micros(w.At), 10)}))
 	return hex.EncodeToString(sum[:16])
 }
 

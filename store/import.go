@@ -35,8 +35,8 @@ func (s *Store) StartImport(ctx context.Context, i record.Import) (batch string,
 			return err
 		}
 		batch = s.newID()
-		_, err = t.exec(ctx, `INSERT INTO batches (id, verb, noun, filter, company, actor, reason, state, matched, changed, created_at) VALUES ($1, 'import', 'row', $2, $3, $4, $5, 'running', $6, 0, $7)`,
-			batch, filter, i.Company, i.Actor.Name, i.Reason, i.Rows, micros(s.Now()))
+		_, err = t.exec(ctx, `INSERT INTO batches (id, verb, noun, filter, company, actor, reason, state, matched, changed, created_at) VALUES ($1, 'import', 'row', $2, $3, $4, $5, 'running', 0, 0, $6)`,
+			batch, filter, i.Company, i.Actor.Name, i.Reason, micros(s.Now()))
 		if err != nil {
 			return err
 		}
@@ -104,10 +104,10 @@ func (t *tx) saveRows(ctx context.Context, aead cipher.AEAD, batch string, rows 
 	return len(ids), t.enqueue(ctx, jobs...)
 }
 
-// EndImport closes the batch of a file that was read to its end.
-func (s *Store) EndImport(ctx context.Context, batch string) error {
+// EndImport closes the batch of a file that was read to its end and had rows.
+func (s *Store) EndImport(ctx context.Context, batch string, rows int) error {
 	err := s.update(ctx, func(ctx context.Context, t *tx) error {
-		_, err := t.exec(ctx, `UPDATE batches SET state = 'done' WHERE id = $1`, batch)
+		_, err := t.exec(ctx, `UPDATE batches SET state = 'done', matched = $1 WHERE id = $2`, rows, batch)
 		return err
 	})
 	if err != nil {

@@ -73,7 +73,7 @@ func newAEAD(key []byte) (cipher.AEAD, error) {
 // key cannot be moved to another row.
 func (k *keyring) wrap(key []byte, context string) []byte {
 	m := k.masters[0]
-	return append(bytes.Clone(m.id[:]), m.aead.Seal(nil, nil, key, []byte(context))...)
+	return append(bytes.Clone(m.id[:]), encrypt(m.aead, context, key)...)
 }
 
 // unwrap returns the data key, and whether it is wrapped by the first master.
@@ -229,11 +229,11 @@ func (s *Store) Rewrap(ctx context.Context) (int, error) {
 	return changed, nil
 }
 
-func (s *Store) rewrapPage(ctx context.Context, table, context_, after string) (changed int, last string, err error) {
+func (s *Store) rewrapPage(ctx context.Context, table, kind, after string) (changed int, last string, err error) {
 	err = s.update(ctx, func(ctx context.Context, t *tx) error {
 		changed, last = 0, ""
 		wrapped := map[string][]byte{}
-		rows, err := t.QueryContext(ctx, `SELECT id, wrapped_key FROM `+table+` WHERE id > $1 AND wrapped_key IS NOT NULL ORDER BY id LIMIT 500`+t.forUpdate(), after)
+		rows, err := t.QueryContext(ctx, `SELECT id, wrapped_key FROM `+table+` WHERE id > $1 AND wrapped_key IS NOT NULL ORDER BY id LIMIT 500`+t.forUpdate(), after) //nolint:sqlclosecheck // scan does
 		if err != nil {
 			return err
 		}
@@ -250,14 +250,14 @@ func (s *Store) rewrapPage(ctx context.Context, table, context_, after string) (
 			return err
 		}
 		for id, old := range wrapped {
-			key, current, err := s.keys.unwrap(old, context_+id)
+			key, current, err := s.keys.unwrap(old, kind+id)
 			if err != nil {
 				return err
 			}
 			if current {
 				continue
 			}
-			if _, err := t.exec(ctx, `UPDATE `+table+` SET wrapped_key = $1 WHERE id = $2`, s.keys.wrap(key, context_+id), id); err != nil {
+			if _, err := t.exec(ctx, `UPDATE `+table+` SET wrapped_key = $1 WHERE id = $2`, s.keys.wrap(key, kind+id), id); err != nil {
 				return err
 			}
 			changed++

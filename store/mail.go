@@ -22,8 +22,10 @@ func scanMail(row scanner, more ...any) (record.Mail, error) {
 	var m record.Mail
 	var stopped, released int64
 	var due, decided, sent, created, updated int64
-	err := row.Scan(append([]any{&m.ID, &m.Company, &m.Application, &m.PersonID, &m.Purpose, &m.State, &stopped, &released, &m.Reason, &m.Template, &m.Version, &m.Locale,
-		&m.SendID, &m.Transport, &m.ProviderID, &m.Delivery, &m.Attempts, &due, &decided, &sent, &created, &updated, &m.ApplicationID}, more...)...)
+	err := row.Scan(append([]any{
+		&m.ID, &m.Company, &m.Application, &m.PersonID, &m.Purpose, &m.State, &stopped, &released, &m.Reason, &m.Template, &m.Version, &m.Locale,
+		&m.SendID, &m.Transport, &m.ProviderID, &m.Delivery, &m.Attempts, &due, &decided, &sent, &created, &updated, &m.ApplicationID,
+	}, more...)...)
 	m.Stopped, m.Released = stopped != 0, released != 0
 	m.DueAt, m.DecidedAt, m.SentAt = clockTime(due), clockTime(decided), clockTime(sent)
 	m.CreatedAt, m.UpdatedAt = clockTime(created), clockTime(updated)

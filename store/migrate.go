@@ -120,7 +120,7 @@ func statements(text string, pg bool) []string {
 		words = strings.NewReplacer(" BYTES", " BYTEA", " TEXT", ` TEXT COLLATE "C"`)
 	}
 	var out []string
-	for _, s := range strings.Split(text, ";\n") {
+	for s := range strings.SplitSeq(text, ";\n") {
 		lines := strings.Split(s, "\n")
 		kept := lines[:0]
 		for _, l := range lines {

@@ -19,14 +19,22 @@ func (s *Store) Pulse(ctx context.Context, since time.Time) (record.Pulse, error
 		query string
 		into  func(record.Counts) map[string]int
 	}{
-		{`SELECT company, disposition, count(*) FROM deliveries WHERE disposition IN ('new', 'parked', 'quarantined') GROUP BY company, disposition`,
-			func(c record.Counts) map[string]int { return c.Deliveries }},
-		{`SELECT company, CASE WHEN state = 'held' AND stopped = 1 THEN 'stopped' ELSE state END AS s, count(*) FROM mails WHERE state IN ('held', 'sending', 'unclear', 'failed') GROUP BY company, s`,
-			func(c record.Counts) map[string]int { return c.Mails }},
-		{`SELECT company, state, count(*) FROM jobs WHERE state IN ('waiting', 'dispatched', 'running', 'dead', 'unclear') GROUP BY company, state`,
-			func(c record.Counts) map[string]int { return c.Jobs }},
-		{`SELECT company, state, count(*) FROM referrals WHERE state IN ('waiting', 'failed') GROUP BY company, state`,
-			func(c record.Counts) map[string]int { return c.Referrals }},
+		{
+			`SELECT company, disposition, count(*) FROM deliveries WHERE disposition IN ('new', 'parked', 'quarantined') GROUP BY company, disposition`,
+			func(c record.Counts) map[string]int { return c.Deliveries },
+		},
+		{
+			`SELECT company, CASE WHEN state = 'held' AND stopped = 1 THEN 'stopped' ELSE state END AS s, count(*) FROM mails WHERE state IN ('held', 'sending', 'unclear', 'failed') GROUP BY company, s`,
+			func(c record.Counts) map[string]int { return c.Mails },
+		},
+		{
+			`SELECT company, state, count(*) FROM jobs WHERE state IN ('waiting', 'dispatched', 'running', 'dead', 'unclear') GROUP BY company, state`,
+			func(c record.Counts) map[string]int { return c.Jobs },
+		},
+		{
+			`SELECT company, state, count(*) FROM referrals WHERE state IN ('waiting', 'failed') GROUP BY company, state`,
+			func(c record.Counts) map[string]int { return c.Referrals },
+		},
 	} {
 		err := s.tally(ctx, q.query, nil, func(company, state string, n int) {
 			if _, ok := p.Open[company]; !ok {
@@ -62,7 +70,7 @@ func firstID(t time.Time) string {
 }
 
 func (s *Store) tally(ctx context.Context, query string, args []any, add func(company, state string, n int)) error {
-	rows, err := s.read.QueryContext(ctx, query, args...)
+	rows, err := s.read.QueryContext(ctx, query, args...) //nolint:sqlclosecheck // scan does
 	if err != nil {
 		return unavailable("counting", err)
 	}

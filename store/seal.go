@@ -51,7 +51,12 @@ func seal(aead cipher.AEAD, context string, v any) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encoding %s: %w", context, err)
 	}
-	return aead.Seal(nil, nil, s2.Encode(nil, plain), []byte(context)), nil
+	return encrypt(aead, context, s2.Encode(nil, plain)), nil
+}
+
+// encrypt binds the ciphertext to the row that context names.
+func encrypt(aead cipher.AEAD, context string, plain []byte) []byte {
+	return aead.Seal(nil, nil, plain, []byte(context)) //nolint:gosec // this cipher makes a random nonce itself
 }
 
 // unseal decrypts what seal made.
@@ -89,7 +94,7 @@ func sealPayload(aead cipher.AEAD, context string, p connectors.Payload) ([]byte
 	}
 	plain := binary.AppendUvarint(make([]byte, 0, binary.MaxVarintLen64+len(rest)+len(body)), uint64(len(rest)))
 	plain = append(append(plain, rest...), body...)
-	return aead.Seal(nil, nil, s2.Encode(nil, plain), []byte(context)), nil
+	return encrypt(aead, context, s2.Encode(nil, plain)), nil
 }
 
 // unsealPayload decrypts what sealPayload made.
@@ -100,7 +105,7 @@ func unsealPayload(aead cipher.AEAD, context string, sealed []byte) (connectors.
 		return p, err
 	}
 	length, n := binary.Uvarint(plain)
-	if n <= 0 || uint64(len(plain)-n) < length {
+	if n <= 0 || uint64(len(plain)-n) < length { //nolint:gosec // not negative: n bytes of plain were read
 		return p, fmt.Errorf("unpacking %s: cut short", context)
 	}
 	if err := json.Unmarshal(plain[n:n+int(length)], &p); err != nil { //nolint:gosec // at most the length of plain

@@ -148,7 +148,7 @@ func (s *Store) connectSQLite(ctx context.Context, path string) error {
 	}
 	s.reads.SetMaxOpenConns(4)
 	s.read = plain{s.reads}
-	s.write = newGroup(writing, conn, maxGroup)
+	s.write = newGroup(writing, conn, maxGroup) //nolint:contextcheck // it outlives the opening
 	return nil
 }
 
@@ -194,7 +194,7 @@ func (s *Store) Kind() string {
 // Now returns the time by the database's clock, which all replicas share, so
 // that leases do not depend on the clocks of their machines.
 func (s *Store) Now() time.Time {
-	now := time.Now
+	now := time.Now //nolint:forbidigo // this is the clock that others take
 	if s.clock != nil {
 		now = s.clock
 	}
@@ -207,7 +207,7 @@ func (s *Store) SyncClock(ctx context.Context) error {
 	if !s.pg || s.clock != nil {
 		return nil
 	}
-	before := time.Now()
+	before := time.Now() //nolint:forbidigo // two clocks are compared
 	var theirs time.Time
 	if err := s.read.QueryRowContext(ctx, `SELECT clock_timestamp()`).Scan(&theirs); err != nil {
 		return unavailable("reading the database's clock", err)

@@ -10,9 +10,15 @@ import (
 func TestMain(m *testing.M) { storetest.Main(m) }
 
 func TestSQLite(t *testing.T) {
-	storetest.Run(t, func(tb testing.TB) store.Options { return store.Options{Dir: tb.TempDir()} })
+	storetest.Run(t, func(tb testing.TB) store.Options {
+		tb.Helper()
+		return store.Options{Dir: tb.TempDir()}
+	})
 }
 
 func TestPostgres(t *testing.T) {
-	storetest.Run(t, func(tb testing.TB) store.Options { return store.Options{URL: storetest.Postgres(tb)} })
+	storetest.Run(t, func(tb testing.TB) store.Options {
+		tb.Helper()
+		return store.Options{URL: storetest.Postgres(tb)}
+	})
 }

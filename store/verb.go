@@ -51,7 +51,8 @@ func retryJob(ctx context.Context, t *tx, id, batch string) (bool, error) {
 // CancelJobs takes waiting and dead jobs away, and what they were to do with
 // them. A mail is cancelled by its own verb.
 func (s *Store) CancelJobs(ctx context.Context, o record.Order) (record.Done, error) {
-	return s.carryOut(ctx, o, verb{name: "cancel", noun: "job", each: cancelJob,
+	return s.carryOut(ctx, o, verb{
+		name: "cancel", noun: "job", each: cancelJob,
 		query: `SELECT id, CASE WHEN kind = 'mail' THEN 'a mail: cancel the mail' WHEN state IN ('waiting', 'dead') THEN '' ELSE state END AS skip FROM jobs`,
 	}, s.jobClause(o.Filter))
 }
@@ -111,7 +112,8 @@ func replayDelivery(ctx context.Context, t *tx, id, batch string) (bool, error) 
 // ReleaseMails lets stopped mails go: a person looked at them. Age and volume
 // are not asked again, everything else is.
 func (s *Store) ReleaseMails(ctx context.Context, o record.Order) (record.Done, error) {
-	return s.carryOut(ctx, o, verb{name: "release", noun: "mail", each: releaseMail,
+	return s.carryOut(ctx, o, verb{
+		name: "release", noun: "mail", each: releaseMail,
 		query: `SELECT m.id, CASE WHEN m.state <> 'held' THEN m.state WHEN m.stopped = 0 THEN 'not stopped' ELSE '' END AS skip FROM ` + mailTables,
 	}, s.mailClause(o.Filter))
 }
@@ -135,7 +137,8 @@ func releaseMail(ctx context.Context, t *tx, id, batch string) (bool, error) {
 
 // StopMails holds waiting mails until a person releases them.
 func (s *Store) StopMails(ctx context.Context, o record.Order) (record.Done, error) {
-	return s.carryOut(ctx, o, verb{name: "stop", noun: "mail",
+	return s.carryOut(ctx, o, verb{
+		name: "stop", noun: "mail",
 		query: `SELECT m.id, CASE WHEN m.state <> 'held' THEN m.state WHEN m.stopped = 1 THEN 'stopped already' ELSE '' END AS skip FROM ` + mailTables,
 		each: func(ctx context.Context, t *tx, id, _ string) (bool, error) {
 			n, err := t.takeBack(ctx, "the mail was stopped by a person", `stopped = 1, reason = 'stopped by a person', updated_at = $1`, `id = $2 AND stopped = 0`, micros(t.s.Now()), id)
@@ -147,7 +150,8 @@ func (s *Store) StopMails(ctx context.Context, o record.Order) (record.Done, err
 // CancelMails takes waiting mails back for good: even if the application is
 // rejected once more, no other takes their place.
 func (s *Store) CancelMails(ctx context.Context, o record.Order) (record.Done, error) {
-	return s.carryOut(ctx, o, verb{name: "cancel", noun: "mail",
+	return s.carryOut(ctx, o, verb{
+		name: "cancel", noun: "mail",
 		query: `SELECT m.id, CASE WHEN m.state <> 'held' THEN m.state ELSE '' END AS skip FROM ` + mailTables,
 		each: func(ctx context.Context, t *tx, id, _ string) (bool, error) {
 			n, err := t.takeBack(ctx, "the mail was cancelled by a person", `state = 'cancelled', stopped = 0, final = 1, reason = 'cancelled by a person', updated_at = $1`, `id = $2`, micros(t.s.Now()), id)
@@ -170,7 +174,8 @@ func (s *Store) ResolveMails(ctx context.Context, o record.Order, sent bool) (re
 	if sent {
 		name, each = "resolve as sent", resolveSent
 	}
-	return s.carryOut(ctx, o, verb{name: name, noun: "mail", each: each,
+	return s.carryOut(ctx, o, verb{
+		name: name, noun: "mail", each: each,
 		query: `SELECT m.id, CASE WHEN m.state <> 'unclear' THEN m.state ELSE '' END AS skip FROM ` + mailTables,
 	}, s.mailClause(o.Filter))
 }
@@ -203,7 +208,8 @@ func resolveNotSent(ctx context.Context, t *tx, id, batch string) (bool, error) 
 
 // RetryReferrals hands over again what failed.
 func (s *Store) RetryReferrals(ctx context.Context, o record.Order) (record.Done, error) {
-	return s.carryOut(ctx, o, verb{name: "retry", noun: "referral", each: retryReferral,
+	return s.carryOut(ctx, o, verb{
+		name: "retry", noun: "referral", each: retryReferral,
 		query: `SELECT r.id, CASE WHEN r.state <> 'failed' THEN r.state ELSE '' END AS skip FROM referrals r`,
 	}, s.referralClause(o.Filter))
 }

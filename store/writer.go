@@ -256,7 +256,7 @@ func (c *cached) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
 }
 
 func (c *cached) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	s, err := c.stmt(ctx, query)
+	s, err := c.stmt(ctx, query) //nolint:sqlclosecheck // kept for the next time
 	if err != nil {
 		return nil, err
 	}
@@ -264,7 +264,7 @@ func (c *cached) ExecContext(ctx context.Context, query string, args ...any) (sq
 }
 
 func (c *cached) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	s, err := c.stmt(ctx, query)
+	s, err := c.stmt(ctx, query) //nolint:sqlclosecheck // kept for the next time
 	if err != nil {
 		return nil, err
 	}
@@ -272,7 +272,7 @@ func (c *cached) QueryContext(ctx context.Context, query string, args ...any) (*
 }
 
 func (c *cached) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	s, err := c.stmt(ctx, query)
+	s, err := c.stmt(ctx, query) //nolint:sqlclosecheck // kept for the next time
 	if err != nil {
 		// The connection reports the same error through the row.
 		return c.conn.QueryRowContext(ctx, query, args...)

@@ -9,13 +9,17 @@ import (
 
 	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/connectors"
+	"github.com/career-relay/connector/connectors/ashby"
 	"github.com/career-relay/connector/connectors/lever"
+	"github.com/career-relay/connector/connectors/recruitee"
 	"github.com/career-relay/connector/connectors/spec"
 )
 
 // coded lists the vendors that need more than a connector.yaml.
 var coded = map[string]func(spec.Spec, connectors.Env, func(any) error) (connectors.Connector, error){
-	"lever": lever.Open,
+	"ashby":     ashby.Open,
+	"lever":     lever.Open,
+	"recruitee": recruitee.Open,
 }
 
 // Vendors lists the vendors that are part of the program.

@@ -30,9 +30,9 @@ func (b *bench) report(tb testing.TB, company string, words ...mail.Feedback) re
 }
 
 // sentMail returns a mail that was sent.
-func (b *bench) sentMail(tb testing.TB, company, application string) record.Mail {
+func (b *bench) sentMail(tb testing.TB, application string) record.Mail {
 	tb.Helper()
-	m, j := b.plan(tb, company, application)
+	m, j := b.plan(tb, "acme", application)
 	s := sent(b.claim(tb, j))
 	s.ProviderID = "provider of " + application
 	b.settle(tb, j, s)
@@ -41,7 +41,7 @@ func (b *bench) sentMail(tb testing.TB, company, application string) record.Mail
 
 var feedbackTests = map[string]func(*testing.T, *bench){
 	"events count once, those of others not at all": func(t *testing.T, b *bench) {
-		m := b.sentMail(t, "acme", "a1")
+		m := b.sentMail(t, "a1")
 		e := mail.Feedback{EventID: "e1", SendID: m.SendID, Kind: mail.Delivered, Detail: "250 OK", At: b.clock.Now()}
 		foreign := mail.Feedback{EventID: "e2", SendID: "somebody else's", Kind: mail.Delivered, At: b.clock.Now()}
 		if diff := cmp.Diff(record.Reported{New: 1, Repeated: 1, Foreign: 1}, b.report(t, "acme", e, foreign, e)); diff != "" {
@@ -66,8 +66,8 @@ var feedbackTests = map[string]func(*testing.T, *bench){
 		}
 	},
 	"an event without our id is found by the provider's": func(t *testing.T, b *bench) {
-		m := b.sentMail(t, "acme", "a1")
-		b.sentMail(t, "acme", "a2")
+		m := b.sentMail(t, "a1")
+		b.sentMail(t, "a2")
 		got := b.report(t, "acme", mail.Feedback{EventID: "e1", ProviderID: m.ProviderID + ".filter0001.1", Kind: mail.Delivered, At: b.clock.Now()})
 		if got.New != 1 {
 			t.Errorf("got %+v, want one new", got)
@@ -85,7 +85,7 @@ var feedbackTests = map[string]func(*testing.T, *bench){
 		b.wantMail(t, m.ID, record.MailHeld)
 	},
 	"events that the provider did not name are told apart by what they say": func(t *testing.T, b *bench) {
-		m := b.sentMail(t, "acme", "a1")
+		m := b.sentMail(t, "a1")
 		e := mail.Feedback{SendID: m.SendID, Kind: mail.Processed, At: b.clock.Now()}
 		other := e
 		other.Kind = mail.Delivered
@@ -94,13 +94,20 @@ var feedbackTests = map[string]func(*testing.T, *bench){
 		}
 	},
 	"a late word does not undo a weightier one": func(t *testing.T, b *bench) {
-		m := b.sentMail(t, "acme", "a1")
+		m := b.sentMail(t, "a1")
 		for _, step := range []struct {
 			word mail.Kind
 			want string
 		}{
-			{mail.Processed, "processed"}, {mail.Deferred, "deferred"}, {mail.Processed, "deferred"}, {mail.Delivered, "delivered"}, {mail.Deferred, "delivered"},
-			{mail.Bounced, "bounced"}, {mail.Delivered, "bounced"}, {mail.Complaint, "complaint"}, {mail.Bounced, "complaint"},
+			{mail.Processed, "processed"},
+			{mail.Deferred, "deferred"},
+			{mail.Processed, "deferred"},
+			{mail.Delivered, "delivered"},
+			{mail.Deferred, "delivered"},
+			{mail.Bounced, "bounced"},
+			{mail.Delivered, "bounced"},
+			{mail.Complaint, "complaint"},
+			{mail.Bounced, "complaint"},
 		} {
 			b.report(t, "acme", mail.Feedback{EventID: b.id("e"), SendID: m.SendID, Kind: step.word, At: b.clock.Now()})
 			if got := b.wantMail(t, m.ID, record.MailSent).Delivery; got != step.want {
@@ -124,10 +131,17 @@ var feedbackTests = map[string]func(*testing.T, *bench){
 			permanent bool
 			scope     string // "" for none
 		}{
-			{mail.Complaint, false, "all"}, {mail.Bounced, true, "all"}, {mail.Bounced, false, ""}, {mail.Blocked, true, ""}, {mail.Dropped, true, "all"},
-			{mail.Dropped, false, ""}, {mail.Unsubscribed, false, "offers"}, {mail.Delivered, false, ""}, {mail.Deferred, false, ""},
+			{mail.Complaint, false, "all"},
+			{mail.Bounced, true, "all"},
+			{mail.Bounced, false, ""},
+			{mail.Blocked, true, ""},
+			{mail.Dropped, true, "all"},
+			{mail.Dropped, false, ""},
+			{mail.Unsubscribed, false, "offers"},
+			{mail.Delivered, false, ""},
+			{mail.Deferred, false, ""},
 		} {
-			m := b.sentMail(t, "acme", b.id("a"))
+			m := b.sentMail(t, b.id("a"))
 			before := b.count(t, `SELECT count(*) FROM suppressions WHERE scope = $1`, c.scope)
 			all := b.count(t, `SELECT count(*) FROM suppressions`)
 			b.report(t, "acme", mail.Feedback{EventID: b.id("e"), SendID: m.SendID, Kind: c.kind, Permanent: c.permanent, At: b.clock.Now()})
@@ -144,7 +158,7 @@ var feedbackTests = map[string]func(*testing.T, *bench){
 		}
 	},
 	"a complaint silences even after the person was erased": func(t *testing.T, b *bench) {
-		m := b.sentMail(t, "acme", "a1")
+		m := b.sentMail(t, "a1")
 		if err := b.ErasePerson(t.Context(), operator, m.PersonID, "asked"); err != nil {
 			t.Fatal(err)
 		}

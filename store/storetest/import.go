@@ -29,7 +29,7 @@ func (b *bench) fileRows(keys ...string) []record.Arrival {
 // begun starts the import of a file of acme.
 func (b *bench) begun(tb testing.TB, file string) string {
 	tb.Helper()
-	batch, _, err := b.StartImport(tb.Context(), record.Import{Actor: operator, Company: "acme", Connection: "file", File: file, Rows: 3, Reason: "November"})
+	batch, _, err := b.StartImport(tb.Context(), record.Import{Actor: operator, Company: "acme", Connection: "file", File: file, Reason: "November"})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -100,13 +100,16 @@ var importTests = map[string]func(*testing.T, *bench){
 		if _, d, err := b.Delivery(t.Context(), rows[0].ID); err != nil || len(d.Payload.Body) == 0 {
 			t.Errorf("payload: got %d bytes (%v)", len(d.Payload.Body), err)
 		}
+		if err := b.EndImport(t.Context(), batch, 9); err != nil {
+			t.Fatal(err)
+		}
 		batches, err := b.Batches(t.Context(), record.Filter{ID: batch})
 		if err != nil || len(batches) != 1 {
 			t.Fatal(batches, err)
 		}
 		want := record.Batch{
 			ID: batch, Verb: "import", Noun: "row", Filter: "company=acme&connection=file&file=f1", Company: "acme", Actor: operator.Name, Reason: "November",
-			State: "running", Matched: 3, Changed: 3, CreatedAt: batches[0].CreatedAt,
+			State: "done", Matched: 9, Changed: 3, CreatedAt: batches[0].CreatedAt,
 		}
 		if diff := cmp.Diff(want, batches[0]); diff != "" {
 			t.Errorf("batch differs (-want +got):\n%s", diff)
@@ -119,7 +122,7 @@ var importTests = map[string]func(*testing.T, *bench){
 			t.Errorf("got %s, resumed %t (%v), want %s", again, resumed, err, first)
 		}
 		others := map[string]bool{first: true, b.begun(t, "f2"): true}
-		if err := b.EndImport(t.Context(), first); err != nil {
+		if err := b.EndImport(t.Context(), first, 7); err != nil {
 			t.Fatal(err)
 		}
 		others[b.begun(t, "f1")] = true

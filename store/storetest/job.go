@@ -116,7 +116,7 @@ var jobTests = map[string]func(*testing.T, *bench){
 		}
 	},
 	"a company with thousands does not hide one with a single job": func(t *testing.T, b *bench) {
-		fill(t, b, "acme", 10_000)
+		fill(t, b, 10_000)
 		b.save(t, b.arrival("globex", "k"))
 		b.save(t, b.arrival("zenith", "k"))
 		loads := loadOf(t, b, record.LiveQueue, 256)
@@ -150,7 +150,7 @@ var jobTests = map[string]func(*testing.T, *bench){
 		}
 	},
 	"dispatchers at the same time share out the jobs": func(t *testing.T, b *bench) {
-		fill(t, b, "acme", 200)
+		fill(t, b, 200)
 		other := b.open(t)
 		found := make([][]record.Ticket, 10)
 		errs := together(10, func(i int) (err error) {
@@ -362,13 +362,13 @@ func loadOf(tb testing.TB, b *bench, queue string, limit int) map[string]record.
 	return out
 }
 
-// fill writes n due jobs of a company past the store.
-func fill(tb testing.TB, b *bench, company string, n int) {
+// fill writes n due jobs of acme past the store.
+func fill(tb testing.TB, b *bench, n int) {
 	tb.Helper()
 	now := b.clock.Now().UnixMicro()
 	b.exec(tb, `
 		WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
 		INSERT INTO jobs (id, company, kind, queue, subject, state, due_at, created_at, updated_at)
-		SELECT 'fill-' || CAST($2 AS TEXT) || '-' || CAST(i AS TEXT), CAST($2 AS TEXT), 'decode', 'live', 'subject-' || CAST($2 AS TEXT) || '-' || CAST(i AS TEXT), 'waiting', CAST($3 AS BIGINT), CAST($3 AS BIGINT), CAST($3 AS BIGINT) FROM n`,
-		n, company, now)
+		SELECT 'fill-acme-' || CAST(i AS TEXT), 'acme', 'decode', 'live', 'subject-' || CAST(i AS TEXT), 'waiting', CAST($2 AS BIGINT), CAST($2 AS BIGINT), CAST($2 AS BIGINT) FROM n`,
+		n, now)
 }

@@ -158,7 +158,7 @@ var orderTests = map[string]func(*testing.T, *bench){
 		b.wantNowhere(t, "a1@example.jp")
 	},
 	"a big order is carried out in portions and to its end": func(t *testing.T, b *bench) {
-		fill(t, b, "acme", 1234)
+		fill(t, b, 1234)
 		b.exec(t, `UPDATE jobs SET state = 'dead'`)
 		done, err := b.RetryJobs(t.Context(), order(record.Filter{Company: "acme", State: "dead"}))
 		if err != nil || done.Matched != 1234 || done.Changed != 1234 || len(done.IDs) != 100 || len(done.Skipped) != 0 {
@@ -173,7 +173,7 @@ var orderTests = map[string]func(*testing.T, *bench){
 		}
 	},
 	"a big order that breaks off says how far it came": func(t *testing.T, b *bench) {
-		fill(t, b, "acme", 1234)
+		fill(t, b, 1234)
 		b.exec(t, `UPDATE jobs SET state = 'dead'`)
 		b.refuseUpdate(t, "jobs", `NEW.id = 'fill-acme-999'`)
 		done, err := b.RetryJobs(t.Context(), order(record.Filter{Company: "acme"}))
@@ -190,7 +190,7 @@ var orderTests = map[string]func(*testing.T, *bench){
 		}
 	},
 	"an order stops when its caller leaves": func(t *testing.T, b *bench) {
-		fill(t, b, "acme", 600)
+		fill(t, b, 600)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		b.exec(t, `UPDATE jobs SET state = 'dead'`)

@@ -19,7 +19,7 @@ var personTests = map[string]func(*testing.T, *bench){
 	"no word of a person is readable at rest": func(t *testing.T, b *bench) {
 		b.hear(t, "acme", b.rejection("a1", func(e *ats.Event) { e.Evidence = "" }))
 		b.register(t, b.mailOf(t, "a1"), "network")
-		b.sentMail(t, "acme", "a2")
+		b.sentMail(t, "a2")
 		b.wantNowhere(t, "佐藤", "美咲", "misaki", "a1@example.jp", "a2@example.jp", "private@example.jp", "090-0000-0000", "夜に電話", "relay-send", "選考結果")
 	},
 	"people are found by address, by name and by where they were written to": func(t *testing.T, b *bench) {
@@ -78,7 +78,7 @@ var personTests = map[string]func(*testing.T, *bench){
 		if err := b.Unsubscribe(t.Context(), l, "link"); err != nil {
 			t.Fatal(err)
 		}
-		r, rj := b.referralOf(t, "acme", "agency")
+		r, rj := b.referralOf(t, "agency")
 		if err := b.SettleReferral(t.Context(), rj, r, handed(credit.DefaultPolicy())); err != nil {
 			t.Fatal(err)
 		}
@@ -143,7 +143,7 @@ var personTests = map[string]func(*testing.T, *bench){
 	"the run of a referral comes too late for an erased person": func(t *testing.T, b *bench) {
 		b.hear(t, "acme", b.rejection("a1"))
 		s := b.register(t, b.mailOf(t, "a1"), "network")
-		b.referralOf(t, "acme", "network")
+		b.referralOf(t, "network")
 		if err := b.ErasePerson(t.Context(), operator, b.application(t, "a1").PersonID, "asked"); err != nil {
 			t.Fatal(err)
 		}
@@ -196,7 +196,7 @@ var personTests = map[string]func(*testing.T, *bench){
 	},
 	"a purge deletes what its time is over for, and nothing else": func(t *testing.T, b *bench) {
 		kept := record.Retention{Candidates: 180 * 24 * time.Hour, Mails: 365 * 24 * time.Hour}
-		sentMail := b.sentMail(t, "acme", "a1")
+		sentMail := b.sentMail(t, "a1")
 		b.hear(t, "acme", b.rejection("a2"))
 		b.register(t, b.mailOf(t, "a2"))
 		b.hear(t, "acme", b.rejection("a3"))
@@ -261,7 +261,7 @@ var personTests = map[string]func(*testing.T, *bench){
 		}
 	},
 	"a purge without retention keeps mails and candidates": func(t *testing.T, b *bench) {
-		m := b.sentMail(t, "acme", "a1")
+		m := b.sentMail(t, "a1")
 		b.clock.Pass(10 * 365 * 24 * time.Hour)
 		if n, more, err := b.Purge(t.Context(), "acme", record.Retention{}); n != 1 || more || err != nil {
 			t.Errorf("got %d, %v (%v), want the delivery", n, more, err)

@@ -68,9 +68,9 @@ func (b *bench) register(tb testing.TB, m record.Mail, recipients ...string) *si
 	return s
 }
 
-func (b *bench) account(tb testing.TB, company string) record.Account {
+func (b *bench) account(tb testing.TB) record.Account {
 	tb.Helper()
-	a, err := b.Account(tb.Context(), company, credit.DefaultPolicy())
+	a, err := b.Account(tb.Context(), "acme", credit.DefaultPolicy())
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -79,9 +79,9 @@ func (b *bench) account(tb testing.TB, company string) record.Account {
 
 // referralOf returns the only referral of a registration to a recipient, with
 // its job at work.
-func (b *bench) referralOf(tb testing.TB, company, recipient string) (record.Referral, record.Job) {
+func (b *bench) referralOf(tb testing.TB, recipient string) (record.Referral, record.Job) {
 	tb.Helper()
-	rs, err := b.Referrals(tb.Context(), record.Filter{Company: company, Recipient: recipient})
+	rs, err := b.Referrals(tb.Context(), record.Filter{Recipient: recipient})
 	if err != nil || len(rs) != 1 {
 		tb.Fatalf("referrals: got %v (%v), want one", rs, err)
 	}
@@ -104,7 +104,7 @@ var registrationTests = map[string]func(*testing.T, *bench){
 		if err != nil || m.State != "pending" || len(m.Consents) != 1 || !m.Consents[0].ConfirmedAt.IsZero() || len(m.Referrals) != 0 {
 			t.Errorf("got %+v (%v)", m, err)
 		}
-		if a := b.account(t, "acme"); a.Net != 0 {
+		if a := b.account(t); a.Net != 0 {
 			t.Errorf("credits: got %d, want 0", a.Net)
 		}
 		mails, err := b.Mails(t.Context(), record.Filter{Purpose: string(mail.RelayConfirm)})
@@ -144,7 +144,7 @@ var registrationTests = map[string]func(*testing.T, *bench){
 				t.Errorf("referral: got %+v with %d jobs", r, b.liveJobs(t, r.ID))
 			}
 		}
-		if a := b.account(t, "acme"); a.Net != 1 || a.ToNext != 9 || len(a.Entries) != 1 || a.Entries[0].Kind != "credit" || a.Entries[0].Referral != s.id {
+		if a := b.account(t); a.Net != 1 || a.ToNext != 9 || len(a.Entries) != 1 || a.Entries[0].Kind != "credit" || a.Entries[0].Referral != s.id {
 			t.Errorf("account: got %+v", a)
 		}
 		if mails, err := b.Mails(t.Context(), record.Filter{Purpose: string(mail.RelayReceipt)}); err != nil || len(mails) != 1 {
@@ -159,7 +159,7 @@ var registrationTests = map[string]func(*testing.T, *bench){
 		_, err := b.FindLink(t.Context(), record.ConfirmLink, s.confirmation.Link.Token)
 		wantFault(t, err, ats.NotFound)
 		wantFault(t, b.Confirm(t.Context(), s.confirmation), ats.Duplicate)
-		if a := b.account(t, "acme"); a.Net != 0 {
+		if a := b.account(t); a.Net != 0 {
 			t.Errorf("credits: got %d, want 0", a.Net)
 		}
 	},
@@ -197,7 +197,7 @@ var registrationTests = map[string]func(*testing.T, *bench){
 		b.hear(t, "acme", b.rejection("a2", same))
 		b.register(t, b.mailOf(t, "a1"))
 		b.register(t, b.mailOf(t, "a2"))
-		a := b.account(t, "acme")
+		a := b.account(t)
 		if a.Net != 1 || len(a.Entries) != 2 || a.Entries[1].Kind != "duplicate" {
 			t.Errorf("account: got %+v", a)
 		}
@@ -224,15 +224,15 @@ var registrationTests = map[string]func(*testing.T, *bench){
 			}
 		}
 		confirm(signups[:9])
-		if a := b.account(t, "acme"); a.Net != 9 || len(a.Slots) != 0 || a.ToNext != 1 {
+		if a := b.account(t); a.Net != 9 || len(a.Slots) != 0 || a.ToNext != 1 {
 			t.Errorf("after nine: got net %d, %d slots, %d to the next", a.Net, len(a.Slots), a.ToNext)
 		}
 		confirm(signups[9:10])
-		if a := b.account(t, "acme"); a.Net != 10 || len(a.Slots) != 1 || a.Slots[0].State != "earned" || a.ToNext != 10 {
+		if a := b.account(t); a.Net != 10 || len(a.Slots) != 1 || a.Slots[0].State != "earned" || a.ToNext != 10 {
 			t.Errorf("after ten: got %+v", a)
 		}
 		confirm(signups[10:])
-		if a := b.account(t, "acme"); a.Net != 20 || len(a.Slots) != 2 {
+		if a := b.account(t); a.Net != 20 || len(a.Slots) != 2 {
 			t.Errorf("after twenty: got net %d, %d slots", a.Net, len(a.Slots))
 		}
 		if n, err := b.Reconcile(t.Context(), operator, "acme", credit.DefaultPolicy()); n != 0 || err != nil {
@@ -242,7 +242,7 @@ var registrationTests = map[string]func(*testing.T, *bench){
 		if n, err := b.Reconcile(t.Context(), operator, "acme", credit.DefaultPolicy()); n != 2 || err != nil {
 			t.Errorf("reconciled: got %d (%v), want 2", n, err)
 		}
-		if a := b.account(t, "acme"); len(a.Slots) != 2 {
+		if a := b.account(t); len(a.Slots) != 2 {
 			t.Errorf("slots: got %d, want 2", len(a.Slots))
 		}
 	},
@@ -275,11 +275,11 @@ var registrationTests = map[string]func(*testing.T, *bench){
 		if err := b.Confirm(t.Context(), s.confirmation); err != nil {
 			t.Fatal(err)
 		}
-		if a := b.account(t, "acme"); a.Net != 0 {
+		if a := b.account(t); a.Net != 0 {
 			t.Errorf("before the hand-over: got %d, want 0", a.Net)
 		}
 		for _, recipient := range []string{"network", "agency"} {
-			r, j := b.referralOf(t, "acme", recipient)
+			r, j := b.referralOf(t, recipient)
 			if err := b.SettleReferral(t.Context(), j, r, handed(policy)); err != nil {
 				t.Fatal(err)
 			}
@@ -290,7 +290,7 @@ var registrationTests = map[string]func(*testing.T, *bench){
 			b.wantJob(t, j.ID, record.JobDone)
 			wantFault(t, b.SettleReferral(t.Context(), j, r, handed(policy)), ats.Duplicate)
 		}
-		if a := b.account(t, "acme"); a.Net != 1 || len(a.Entries) != 1 {
+		if a := b.account(t); a.Net != 1 || len(a.Entries) != 1 {
 			t.Errorf("two hand-overs of one registration: got %+v, want one credit", a)
 		}
 		if n := b.count(t, `SELECT count(*) FROM provisions`); n != 2 {
@@ -302,7 +302,7 @@ var registrationTests = map[string]func(*testing.T, *bench){
 	"a hand-over that failed is retried": func(t *testing.T, b *bench) {
 		b.hear(t, "acme", b.rejection("a1"))
 		b.register(t, b.mailOf(t, "a1"), "network")
-		r, j := b.referralOf(t, "acme", "network")
+		r, j := b.referralOf(t, "network")
 		failed := record.Handed{State: record.ReferralFailed, Reason: "410", Job: record.Outcome{State: record.JobDead, Error: "410"}}
 		if err := b.SettleReferral(t.Context(), j, r, failed); err != nil {
 			t.Fatal(err)
@@ -312,7 +312,7 @@ var registrationTests = map[string]func(*testing.T, *bench){
 			t.Fatalf("got %+v (%v)", done, err)
 		}
 		b.wantJob(t, j.ID, record.JobCancelled)
-		r, j = b.referralOf(t, "acme", "network")
+		r, j = b.referralOf(t, "network")
 		if err := b.SettleReferral(t.Context(), j, r, handed(credit.DefaultPolicy())); err != nil {
 			t.Fatal(err)
 		}
@@ -323,7 +323,7 @@ var registrationTests = map[string]func(*testing.T, *bench){
 	"a withdrawal stops what waits and marks what was made": func(t *testing.T, b *bench) {
 		b.hear(t, "acme", b.rejection("a1"))
 		s := b.register(t, b.mailOf(t, "a1"), "network", "agency")
-		r, j := b.referralOf(t, "acme", "network")
+		r, j := b.referralOf(t, "network")
 		if err := b.SettleReferral(t.Context(), j, r, handed(credit.DefaultPolicy())); err != nil {
 			t.Fatal(err)
 		}
@@ -348,14 +348,14 @@ var registrationTests = map[string]func(*testing.T, *bench){
 		if m.Consents[0].WithdrawnAt.IsZero() {
 			t.Error("the consent still stands")
 		}
-		if a := b.account(t, "acme"); a.Net != 1 {
+		if a := b.account(t); a.Net != 1 {
 			t.Errorf("the policy keeps credits: got %d, want 1", a.Net)
 		}
 	},
 	"a consent that is withdrawn during the hand-over": func(t *testing.T, b *bench) {
 		b.hear(t, "acme", b.rejection("a1"))
 		s := b.register(t, b.mailOf(t, "a1"), "network")
-		r, j := b.referralOf(t, "acme", "network")
+		r, j := b.referralOf(t, "network")
 		m, err := b.Membership(t.Context(), s.id)
 		if err != nil {
 			t.Fatal(err)
@@ -391,7 +391,7 @@ var registrationTests = map[string]func(*testing.T, *bench){
 			if err := b.Withdraw(t.Context(), operator, m.Consents[0].ID, "asked"); err != nil {
 				t.Fatal(err)
 			}
-			if a := b.account(t, "acme"); a.Net != want {
+			if a := b.account(t); a.Net != want {
 				t.Errorf("after withdrawal %d: got %d, want %d", i, a.Net, want)
 			}
 		}

@@ -10,10 +10,10 @@ import (
 
 const password = "correct horse battery"
 
-// user makes an account.
-func (b *bench) user(tb testing.TB, name string, role record.Role) record.User {
+// user makes the account of hana, or changes it.
+func (b *bench) user(tb testing.TB, role record.Role) record.User {
 	tb.Helper()
-	u, err := b.AddUser(tb.Context(), operator, name, password, role)
+	u, err := b.AddUser(tb.Context(), operator, "hana", password, role)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -22,7 +22,7 @@ func (b *bench) user(tb testing.TB, name string, role record.Role) record.User {
 
 var userTests = map[string]func(*testing.T, *bench){
 	"a user logs in, is known by the session and logs out": func(t *testing.T, b *bench) {
-		b.user(t, "hana", record.Operator)
+		b.user(t, record.Operator)
 		token, err := b.Login(t.Context(), "hana", password)
 		if err != nil {
 			t.Fatal(err)
@@ -45,7 +45,7 @@ var userTests = map[string]func(*testing.T, *bench){
 		b.wantNowhere(t, password, token)
 	},
 	"a session ends": func(t *testing.T, b *bench) {
-		b.user(t, "hana", record.Operator)
+		b.user(t, record.Operator)
 		token, err := b.Login(t.Context(), "hana", password)
 		if err != nil {
 			t.Fatal(err)
@@ -61,7 +61,7 @@ var userTests = map[string]func(*testing.T, *bench){
 		}
 	},
 	"a new password ends sessions and keeps the account": func(t *testing.T, b *bench) {
-		first := b.user(t, "hana", record.Operator)
+		first := b.user(t, record.Operator)
 		token, err := b.Login(t.Context(), "hana", password)
 		if err != nil {
 			t.Fatal(err)
@@ -98,7 +98,7 @@ var userTests = map[string]func(*testing.T, *bench){
 		}
 	},
 	"a token is never more than its user": func(t *testing.T, b *bench) {
-		b.user(t, "hana", record.Operator)
+		b.user(t, record.Operator)
 		for role, want := range map[record.Role]record.Role{"": record.Operator, record.Viewer: record.Viewer, record.Operator: record.Operator} {
 			token, err := b.AddToken(t.Context(), operator, "hana", "ci", role)
 			if err != nil {
@@ -121,7 +121,7 @@ var userTests = map[string]func(*testing.T, *bench){
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.user(t, "hana", record.Viewer)
+		b.user(t, record.Viewer)
 		if a, err := b.Token(t.Context(), token); err != nil || a.Role != record.Viewer {
 			t.Errorf("after the user became a viewer: got %+v (%v)", a, err)
 		}

@@ -1,0 +1,415 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/career-relay/connector/ats"
+	"github.com/career-relay/connector/configs"
+	"github.com/career-relay/connector/connectors"
+	"github.com/career-relay/connector/connectors/spec"
+	"github.com/career-relay/connector/connectors/table"
+	"github.com/career-relay/connector/mapping"
+	"github.com/career-relay/connector/record"
+	"github.com/career-relay/connector/rules/sending"
+)
+
+// A verdict is what becomes of a row when its file is imported.
+type verdict string
+
+// The verdicts.
+const (
+	rowMail      verdict = "mail"          // a mail is written and waits for its release
+	rowHeld      verdict = "held"          // the same, and a person must look at it
+	rowWithdrawn verdict = "withdrawn"     // kept, no mail
+	rowHired     verdict = "hired"         // kept, no mail
+	rowClosed    verdict = "closed"        // kept, no mail
+	rowReopened  verdict = "reopened"      // kept: a mail that waits is taken back
+	rowNoAddress verdict = "no_address"    // kept, no mail
+	rowExcluded  verdict = "excluded"      // kept, no mail: agency, do not contact, suppressed, …
+	rowUnknown   verdict = "unknown_label" // kept and parked until the label is explained
+	rowAmbiguous verdict = "ambiguous"     // kept and parked until the label is explained
+	rowUnread    verdict = "unreadable"    // a value that no rule can read
+	rowTooOld    verdict = "too_old"       // left out
+	rowKnown     verdict = "known"         // left out: nothing new
+	rowImported  verdict = "imported"      // left out: the very same row came before
+	rowDuplicate verdict = "duplicate"     // left out: the same row stands above
+	rowSame      verdict = "same_person"   // left out: one person, one job, one mail
+	rowConflict  verdict = "conflict"      // left out: two rows of one application differ
+	rowOngoing   verdict = "ongoing"       // left out: not ended
+	rowIgnored   verdict = "ignored"       // left out: a duplicate, a test, nobody answered
+	rowNote      verdict = "no_data"       // left out: a heading, a total, a hidden row
+)
+
+// verdicts lists them in the order of a summary, with what happens.
+var verdicts = []struct {
+	verdict verdict
+	text    string
+}{
+	{rowMail, "a mail is written and waits for its release"},
+	{rowHeld, "a mail is written; look at it before its release"},
+	{rowWithdrawn, "kept; no mail"},
+	{rowHired, "kept; no mail"},
+	{rowClosed, "kept; no mail"},
+	{rowReopened, "kept; a mail that waits is taken back"},
+	{rowNoAddress, "kept; no mail"},
+	{rowExcluded, "kept; no mail"},
+	{rowUnknown, "parked until the label is explained; no mail"},
+	{rowAmbiguous, "parked until the label is explained; no mail"},
+	{rowUnread, "cannot be read; no mail"},
+	{rowTooOld, "left out; --include-old takes it in"},
+	{rowKnown, "left out: nothing new"},
+	{rowImported, "left out: imported before"},
+	{rowDuplicate, "left out: stands above"},
+	{rowSame, "left out: this person has a mail for this job"},
+	{rowConflict, "left out: two rows of one application differ"},
+	{rowOngoing, "left out: not ended"},
+	{rowIgnored, "left out: no decision about a person"},
+	{rowNote, "left out: no row of data"},
+}
+
+// A judged is a row with its verdict. Its personal data is masked unless it was
+// asked for.
+type judged struct {
+	Row         int     `json:"row"`
+	Application string  `json:"application_id,omitempty"`
+	Name        string  `json:"name,omitempty"`
+	Address     string  `json:"address,omitempty"`
+	Verdict     verdict `json:"verdict"`
+	Reason      string  `json:"reason,omitempty"`
+	Column      string  `json:"column,omitempty"` // the cell that decided
+	Label       string  `json:"label,omitempty"`
+
+	keep    bool
+	event   *ats.Event
+	reading spec.Reading
+	key     string
+	payload connectors.Payload
+}
+
+// end sets the verdict of a row that is left out, take of one that is kept.
+func (j *judged) end(v verdict, reason string) { j.Verdict, j.Reason = v, reason }
+
+func (j *judged) take(v verdict, reason string) { j.Verdict, j.Reason, j.keep = v, reason, true }
+
+const (
+	// maxApplied is how long after the application a decision is taken for
+	// bookkeeping: whole years of old applicants are set to rejected in one go.
+	maxApplied = 365 * 24 * time.Hour
+	// twinTime is how long one person gets one mail for one job, whatever the ids.
+	twinTime = 30 * 24 * time.Hour
+	// portion is how many rows are looked up and kept together.
+	portion = 500
+)
+
+// A rowStore says what is known about rows.
+type rowStore interface {
+	KnownRows(ctx context.Context, company, connection string, rows []record.Row, since time.Time) ([]record.RowKnown, error)
+}
+
+// An intake judges the rows of one file as an import takes them in.
+type intake struct {
+	company    *configs.Company
+	connection string
+	conn       *spec.Tabular
+	sheet      *table.Sheet
+	db         rowStore
+	old        bool // take in what is too old
+	reveal     bool
+	now        time.Time
+
+	seen  map[string]*sighting // by application
+	twins map[string]int       // the row that has the mail, by person and job
+}
+
+// A sighting is what the file says about one application.
+type sighting struct {
+	row     int
+	key     string
+	differs bool // another row says something else
+	ended   bool // a row says that it ended
+}
+
+// survey reads the file once to its end, so that what cannot be read is refused
+// before anything is kept, and finds rows about the same application.
+func (in *intake) survey(ctx context.Context) error {
+	in.seen, in.twins = map[string]*sighting{}, map[string]int{}
+	for row, err := range in.sheet.Rows() {
+		if aboutRow(err) || err == nil && row.Skip != "" {
+			continue
+		}
+		if err := cmp.Or(err, ctx.Err()); err != nil {
+			return err
+		}
+		r := in.conn.Of(row.Body)
+		if r.ID == "" {
+			continue
+		}
+		key := keyOf(row.Payload(in.now))
+		s := in.seen[r.ID]
+		if s == nil {
+			s = &sighting{row: row.Number, key: key}
+			in.seen[r.ID] = s
+		}
+		s.differs = s.differs || s.key != key
+		s.ended = s.ended || r.Outcome != mapping.OutcomeOngoing && r.Outcome != mapping.OutcomeIgnored
+	}
+	return nil
+}
+
+// aboutRow reports whether err is about one row only.
+func aboutRow(err error) bool {
+	_, ok := errors.AsType[*table.RowError](err)
+	return ok
+}
+
+// keyOf is equal for the same row of another file.
+func keyOf(p connectors.Payload) string {
+	sum := sha256.Sum256(p.Body)
+	return hex.EncodeToString(sum[:])
+}
+
+// judge calls each with portions of the file's rows, in their order. It is
+// called after survey.
+func (in *intake) judge(ctx context.Context, each func([]judged) error) error {
+	var rows []judged
+	flush := func() error {
+		if err := in.settle(ctx, rows); err != nil {
+			return err
+		}
+		err := each(rows)
+		rows = rows[:0]
+		return err
+	}
+	for row, err := range in.sheet.Rows() {
+		if err != nil && !aboutRow(err) {
+			return err
+		}
+		rows = append(rows, in.read(row, err))
+		if len(rows) == portion {
+			if err := cmp.Or(ctx.Err(), flush()); err != nil {
+				return err
+			}
+		}
+	}
+	return flush()
+}
+
+// read judges a row by what the file says alone.
+func (in *intake) read(row table.Row, err error) judged {
+	j := judged{Row: row.Number}
+	switch {
+	case err != nil:
+		j.end(rowUnread, strings.TrimPrefix(err.Error(), "row "+strconv.Itoa(row.Number)+", "))
+		return j
+	case row.Skip != "":
+		j.end(rowNote, row.Skip)
+		return j
+	}
+	j.reading, j.payload = in.conn.Of(row.Body), row.Payload(in.now)
+	j.key, j.Application, j.Column, j.Label = keyOf(j.payload), j.reading.ID, j.reading.Column, spec.ShortLabel(j.reading.Label)
+	in.show(&j, row.Body)
+	s := in.seen[j.Application]
+	switch {
+	case s == nil:
+		j.end(rowUnread, "neither an application id nor an address that could be used")
+	case s.differs && s.ended:
+		j.end(rowConflict, "several rows are about this application and differ; the first is row "+strconv.Itoa(s.row))
+	case s.row != row.Number && s.key == j.key:
+		j.end(rowDuplicate, "the same as row "+strconv.Itoa(s.row))
+	default:
+		in.decode(&j)
+	}
+	return j
+}
+
+// show puts the person into a row as it may be seen.
+func (in *intake) show(j *judged, b table.Body) {
+	c := ats.Candidate{Name: b.FullName, FamilyName: b.FamilyName, GivenName: b.GivenName}
+	j.Name, _ = ats.Greeting(c)
+	for _, raw := range b.Email {
+		if a, _ := ats.ParseEmail(raw); a != "" {
+			j.Address = string(a)
+			break
+		}
+	}
+	if !in.reveal {
+		j.Name, j.Address = maskedName(j.Name), maskedAddress(j.Address)
+	}
+}
+
+// maskedName leaves the first letter, maskedAddress that and the domain.
+func maskedName(name string) string {
+	for _, r := range name {
+		return string(r) + "…"
+	}
+	return ""
+}
+
+func maskedAddress(address string) string {
+	local, domain, ok := strings.Cut(address, "@")
+	if !ok {
+		return ""
+	}
+	return string([]rune(local)[:1]) + "…@" + domain
+}
+
+// decode asks the connection's rules what the row means.
+func (in *intake) decode(j *judged) {
+	events, err := in.conn.Decode(j.payload)
+	switch {
+	case err != nil && j.reading.Outcome == mapping.OutcomeUnknown:
+		j.take(rowUnknown, err.Error())
+	case err != nil && j.reading.Outcome == mapping.OutcomeAmbiguous:
+		j.take(rowAmbiguous, err.Error())
+	case err != nil:
+		j.take(rowUnread, err.Error())
+	case len(events) == 0:
+		j.end(rowIgnored, "it says that there was no decision about a person, or that the person was told")
+	default:
+		j.event = &events[0]
+	}
+}
+
+// settle judges rows by what is known here.
+func (in *intake) settle(ctx context.Context, rows []judged) error {
+	var asked []int
+	var look []record.Row
+	for i, j := range rows {
+		if j.event == nil && !j.keep {
+			continue
+		}
+		r := record.Row{Key: j.key, Application: j.Application}
+		if j.event != nil {
+			r.Email, r.Job = j.event.Candidate.Email, j.event.Job
+		}
+		asked, look = append(asked, i), append(look, r)
+	}
+	known, err := in.db.KnownRows(ctx, in.company.ID, in.connection, look, in.now.Add(-twinTime))
+	if err != nil {
+		return err
+	}
+	for n, i := range asked {
+		in.compare(&rows[i], known[n])
+	}
+	return nil
+}
+
+// compare judges a row that means something, or that nobody understands.
+func (in *intake) compare(j *judged, k record.RowKnown) {
+	e := j.event
+	switch {
+	case k.Saved == record.Parked && e == nil:
+		j.keep, j.Reason = false, "imported before and parked: "+j.Reason
+	case k.Saved == record.Parked:
+		j.keep = false
+		j.end(rowImported, "imported before and parked; what it means is known now: replay it")
+	case k.Saved != "":
+		j.keep = false
+		j.end(rowImported, "the same row was imported before")
+	case e == nil: // nobody understands it
+	case e.State == ats.Reopened:
+		in.compareOngoing(j, k)
+	case k.State == e.State:
+		j.end(rowKnown, "known as "+string(k.State))
+	default:
+		in.decide(j, k)
+	}
+	if e != nil && e.State == ats.Rejected && (j.Verdict == rowImported || j.Verdict == rowKnown || j.Verdict == rowMail || j.Verdict == rowHeld) {
+		in.twins[twin(e)] = j.Row
+	}
+}
+
+// compareOngoing lets a row that still runs open what had ended.
+func (in *intake) compareOngoing(j *judged, k record.RowKnown) {
+	if slices.Contains([]ats.State{ats.Rejected, ats.Withdrawn, ats.Closed}, k.State) {
+		j.take(rowReopened, "known as "+string(k.State)+", and here it still runs")
+		return
+	}
+	j.end(rowOngoing, "it has not ended")
+}
+
+// kept are the verdicts of what is kept without a mail.
+var kept = map[ats.State]verdict{ats.Withdrawn: rowWithdrawn, ats.Hired: rowHired, ats.Closed: rowClosed}
+
+// decide asks the rules that will decide about the mail.
+func (in *intake) decide(j *judged, k record.RowKnown) {
+	e := *j.event
+	plan := sending.Decide(in.company.Sending, in.company.Calendar(), sending.Facts{
+		Event: e, Previous: k.State, PreviousAt: k.StateAt, Cold: true, Now: in.now, Zone: in.company.Zone(), Suppressed: k.Suppressed, Written: k.Written,
+	})
+	reason := sending.Words(plan.Code, "en")
+	old := in.tooOld(e, j.reading.Applied)
+	switch {
+	case plan.Stale:
+		j.end(rowKnown, reason)
+	case old != "" && k.State == "" && !in.old:
+		j.end(rowTooOld, old)
+	case e.State != ats.Rejected:
+		j.take(cmp.Or(kept[e.State], rowExcluded), reason)
+	case plan.Code == sending.CodeNoAddress:
+		j.take(rowNoAddress, noAddress(e))
+	case plan.Action == sending.None:
+		j.take(rowExcluded, reason)
+	case in.twins[twin(&e)] != 0:
+		j.end(rowSame, "the same person and job as row "+strconv.Itoa(in.twins[twin(&e)]))
+	case k.Twin != "":
+		j.end(rowSame, "the same person and job as the application "+k.Twin)
+	default:
+		in.hold(j, plan, old)
+	}
+}
+
+// hold tells a mail that only waits for its release from one at which a person
+// must look.
+func (in *intake) hold(j *judged, plan sending.Plan, old string) {
+	for _, c := range plan.Checks {
+		if !c.OK && c.Code != sending.CodeCold {
+			j.take(rowHeld, sending.Words(c.Code, "en"))
+			return
+		}
+	}
+	switch {
+	case old != "":
+		j.take(rowHeld, old)
+	case j.event.Clock == ats.ReceivedClock:
+		j.take(rowMail, "the file has no time of the decision; that of the import counts")
+	default:
+		j.take(rowMail, "")
+	}
+}
+
+// tooOld says why a decision is history, "" when it is not.
+func (in *intake) tooOld(e ats.Event, applied time.Time) string {
+	switch age := in.now.Sub(e.At); {
+	case age > in.company.Sending.MaxAge.Std():
+		return fmt.Sprintf("decided %d days ago, more than %s", int(age.Hours()/24), in.company.Sending.MaxAge)
+	case !applied.IsZero() && in.now.Sub(applied) > maxApplied:
+		return fmt.Sprintf("applied %d days ago, more than %s", int(in.now.Sub(applied).Hours()/24), ats.Duration(maxApplied))
+	}
+	return ""
+}
+
+// noAddress says what is wrong with an address.
+func noAddress(e ats.Event) string {
+	switch {
+	case slices.Contains(e.Problems, ats.EmailInvalid):
+		return "the address is none"
+	case slices.Contains(e.Problems, ats.EmailSeveral):
+		return "several addresses in one cell"
+	}
+	return "there is no address"
+}
+
+// twin names a person and a job.
+func twin(e *ats.Event) string {
+	return strings.ToLower(string(e.Candidate.Email)) + "\n" + cmp.Or(e.Job.ID, e.Job.Title)
+}

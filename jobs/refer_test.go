@@ -1,0 +1,280 @@
+package jobs
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/career-relay/connector/ats"
+	"github.com/career-relay/connector/mail"
+	"github.com/career-relay/connector/record"
+	"github.com/career-relay/connector/relay"
+	"github.com/career-relay/connector/rules/consent"
+)
+
+const whsec = ats.Secret("whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
+
+// A recipient is a network that receives referrals; status answers instead of
+// it while it is not zero.
+type recipient struct {
+	*relay.Simulator
+	status int
+	asked  int
+}
+
+func (r *recipient) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	r.asked++
+	if r.status != 0 {
+		http.Error(w, "misaki@example.jp", r.status)
+		return
+	}
+	r.Simulator.ServeHTTP(w, q)
+}
+
+// network opens the recipient to which acme hands over.
+func (l *lab) network() *recipient {
+	l.t.Helper()
+	r := &recipient{Simulator: relay.NewSimulator([]string{string(whsec)}, l.db.Now)}
+	server := httptest.NewServer(r)
+	l.t.Cleanup(server.Close)
+	client := server.Client()
+	l.t.Cleanup(client.CloseIdleConnections)
+	l.Relay = &relay.Client{HTTP: client, Now: l.db.Now}
+	l.office.shared.Recipients = map[string]relay.Recipient{"network": {ID: "network", URL: server.URL, Secrets: []ats.Secret{whsec}}}
+	return r
+}
+
+// register lets the person behind an application register and confirm, and
+// returns the referral that follows.
+func (l *lab) register(application string, purposes ...consent.Purpose) record.Referral {
+	l.t.Helper()
+	ctx := l.t.Context()
+	l.arrive(l.rejection(application))
+	l.until(l.clock.now().Add(soon))
+	link, err := l.db.FindLink(ctx, record.RelayLink, l.token("/r/"))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	letters, err := l.Letters(l.company())
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	profile := relay.Profile{Name: "佐藤 美咲", Email: "private@example.jp", Prefecture: "東京都", Locale: "ja"}
+	letter := mail.Letter{
+		CompanyID: "acme", CompanyName: "株式会社アクメ", Locale: "ja", Zone: tokyo, To: mail.Address{Address: profile.Email, Name: profile.Name},
+		UnsubscribeURL: "https://relay.example.test/u/x", OneClickURL: "https://relay.example.test/u/x",
+	}
+	r := record.Registration{
+		Link: link, Profile: profile, Keep: 7 * 24 * time.Hour,
+		Confirm: func(token string) (mail.Message, error) {
+			c := letter
+			c.SendID, c.ConfirmURL, c.ConfirmUntil = consent.NewToken(), "https://relay.example.test/r/c/"+token, l.clock.now().Add(time.Hour)
+			return letters.Confirm(l.company().Mail, c)
+		},
+	}
+	for _, p := range purposes {
+		text, err := consent.Text{Purpose: p, Version: "1", Locale: "ja", Body: "同意します。"}.Show(consent.Names{})
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		r.Consents = append(r.Consents, text)
+	}
+	if _, err := l.db.Register(ctx, r); err != nil {
+		l.t.Fatal(err)
+	}
+	l.step()
+	if link, err = l.db.FindLink(ctx, record.ConfirmLink, l.token("/r/c/")); err != nil {
+		l.t.Fatal(err)
+	}
+	err = l.db.Confirm(ctx, record.Confirmation{
+		Link: link, Policy: l.company().Relay.Policy, Recipients: []string{"network"}, MyExpires: l.clock.now().Add(time.Hour),
+		Receipt: func(relay.Profile, []record.Consent, string) (mail.Message, error) {
+			c := letter
+			c.SendID, c.MyURL, c.Recipients, c.Agreed = consent.NewToken(), "https://relay.example.test/my/x", []string{"ネットワーク"}, []string{"同意します。"}
+			return letters.Receipt(l.company().Mail, c)
+		},
+	})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	referrals, err := l.db.Referrals(ctx, record.Filter{Company: "acme"})
+	if err != nil || len(referrals) > 1 {
+		l.t.Fatalf("%d referrals, %v", len(referrals), err)
+	}
+	if len(referrals) == 0 {
+		return record.Referral{}
+	}
+	return referrals[0]
+}
+
+// token returns the token behind a path in the newest mail.
+func (l *lab) token(path string) string {
+	l.t.Helper()
+	sent := l.post.letters()
+	found := regexp.MustCompile(`https://relay\.example\.test` + path + `([A-Za-z0-9_-]+)`).FindStringSubmatch(sent[len(sent)-1].Text)
+	if found == nil {
+		l.t.Fatalf("no link to %s in %q", path, sent[len(sent)-1].Subject)
+	}
+	return found[1]
+}
+
+func (l *lab) referral(id string) record.Referral {
+	l.t.Helper()
+	r, err := l.db.Referral(l.t.Context(), id)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return r
+}
+
+func TestAConsentedProfileIsHandedOverOnce(t *testing.T) {
+	l := newLab(t)
+	network := l.network()
+	r := l.register("1", consent.RelayHandover, consent.Newsletter)
+	l.step()
+	got := l.referral(r.ID)
+	if got.State != record.ReferralHandedOver || got.Reference == "" {
+		t.Errorf("referral %+v", got)
+	}
+	if diff := cmp.Diff([]string{"name", "email", "prefecture"}, got.Fields); diff != "" {
+		t.Errorf("provided (-want +got):\n%s", diff)
+	}
+	received := network.Received()
+	if len(received) != 1 {
+		t.Fatalf("received %d", len(received))
+	}
+	ref := received[0]
+	if ref.ID != r.ID || ref.Candidate.Email != "private@example.jp" || ref.Provenance.Company != "acme" || ref.Provenance.ConfirmedAt.IsZero() {
+		t.Errorf("received %+v", ref)
+	}
+	var purposes []string
+	for _, c := range ref.Consents {
+		purposes = append(purposes, c.Purpose)
+	}
+	slices.Sort(purposes)
+	if diff := cmp.Diff([]string{"newsletter", "relay_handover"}, purposes); diff != "" {
+		t.Errorf("consents (-want +got):\n%s", diff)
+	}
+	// The confirmation and the receipt left too, at once.
+	if sent := l.post.letters(); len(sent) != 3 || sent[1].Purpose != mail.RelayConfirm || sent[2].Purpose != mail.RelayReceipt {
+		t.Errorf("%d mails", len(sent))
+	}
+	// Handed over again, after a crash before the outcome was recorded.
+	if _, err := l.run(t.Context(), record.Job{Kind: record.ReferralJob, Subject: r.ID}); ats.FaultOf(err) != ats.Duplicate {
+		t.Errorf("a run without its job: %v", err)
+	}
+	if n := len(network.Received()); n != 1 {
+		t.Errorf("received %d", n)
+	}
+}
+
+func TestNothingIsHandedOverWithoutConsent(t *testing.T) {
+	withdraw := func(l *lab) {
+		l.t.Helper()
+		consents, err := l.db.Consents(l.t.Context(), record.Filter{Company: "acme", Purpose: string(consent.RelayHandover)})
+		if err != nil || len(consents) != 1 {
+			l.t.Fatalf("%d consents, %v", len(consents), err)
+		}
+		if err := l.db.Withdraw(l.t.Context(), record.System, consents[0].ID, "asked to"); err != nil {
+			l.t.Fatal(err)
+		}
+	}
+	tests := map[string]struct {
+		purposes []consent.Purpose
+		before   func(l *lab, r record.Referral)
+		state    record.ReferralState
+	}{
+		"another purpose was agreed to": {[]consent.Purpose{consent.Newsletter}, nil, ""},
+		"taken back while it waits":     {[]consent.Purpose{consent.RelayHandover}, func(l *lab, _ record.Referral) { withdraw(l) }, record.ReferralCancelled},
+		"erased while it waits": {[]consent.Purpose{consent.RelayHandover}, func(l *lab, r record.Referral) {
+			if err := l.db.ErasePerson(l.t.Context(), record.System, r.PersonID, "asked to"); err != nil {
+				l.t.Fatal(err)
+			}
+		}, record.ReferralCancelled},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t)
+			network := l.network()
+			r := l.register("1", tt.purposes...)
+			if tt.before != nil {
+				tt.before(l, r)
+			}
+			l.until(l.clock.now().Add(10 * 24 * time.Hour))
+			if tt.state != "" && l.referral(r.ID).State != tt.state {
+				t.Errorf("referral %+v", l.referral(r.ID))
+			}
+			if network.asked != 0 {
+				t.Errorf("asked %d times", network.asked)
+			}
+		})
+	}
+}
+
+func TestARecipientsAnswerSettlesTheReferral(t *testing.T) {
+	tests := map[string]struct {
+		status int
+		heals  bool
+		state  record.ReferralState
+		job    record.JobState
+	}{
+		"busy for a while":       {http.StatusServiceUnavailable, true, record.ReferralHandedOver, record.JobDone},
+		"busy for ever":          {http.StatusServiceUnavailable, false, record.ReferralFailed, record.JobDead},
+		"refuses us for a while": {http.StatusUnauthorized, true, record.ReferralHandedOver, record.JobDone},
+		"refuses the profile":    {http.StatusUnprocessableEntity, false, record.ReferralFailed, record.JobDead},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t)
+			network := l.network()
+			network.status = tt.status
+			r := l.register("1", consent.RelayHandover)
+			l.until(l.clock.now().Add(time.Hour))
+			if tt.heals {
+				if got := l.referral(r.ID); got.State != record.ReferralWaiting || got.Reason == "" {
+					t.Errorf("meanwhile %+v", got)
+				}
+				network.status = 0
+			}
+			l.until(l.clock.now().Add(10 * 24 * time.Hour))
+			if got := l.referral(r.ID); got.State != tt.state {
+				t.Errorf("referral %+v", got)
+			}
+			if j := l.job(r.ID); j.State != tt.job {
+				t.Errorf("job %+v", j)
+			}
+			if tt.state == record.ReferralFailed {
+				network.status = 0
+				if done, err := l.db.RetryReferrals(t.Context(), l.order(record.Filter{State: "failed"})); err != nil || done.Changed != 1 {
+					t.Fatalf("retried %+v, %v", done, err)
+				}
+				l.step()
+				if got := l.referral(r.ID); got.State != record.ReferralHandedOver {
+					t.Errorf("retried: %+v", got)
+				}
+			}
+		})
+	}
+}
+
+func TestAReferralWaitsForItsRecipientsEntry(t *testing.T) {
+	l := newLab(t)
+	l.network()
+	recipients := l.office.shared.Recipients
+	l.office.shared.Recipients = nil
+	r := l.register("1", consent.RelayHandover)
+	l.until(l.clock.now().Add(24 * time.Hour))
+	if j := l.job(r.ID); j.State != record.JobWaiting || j.Attempts != 0 || j.Error != "recipient network is not configured" {
+		t.Errorf("job %+v", j)
+	}
+	l.office.shared.Recipients = recipients
+	l.until(l.clock.now().Add(time.Hour))
+	if got := l.referral(r.ID); got.State != record.ReferralHandedOver {
+		t.Errorf("referral %+v", got)
+	}
+}

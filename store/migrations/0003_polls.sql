@@ -1,0 +1,15 @@
+-- What the seen set of a poller holds is part of its cursor. Sweeps of a
+-- connection are numbered, so that one that lost its lease keeps nothing.
+ALTER TABLE cursors DROP COLUMN seen;
+ALTER TABLE cursors ADD COLUMN vendor TEXT NOT NULL DEFAULT '';
+ALTER TABLE cursors ADD COLUMN first BIGINT NOT NULL DEFAULT 1;
+ALTER TABLE cursors ADD COLUMN seq BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE cursors ADD COLUMN lease_until BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE cursors ADD COLUMN started_at BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE cursors ADD COLUMN swept_at BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE cursors ADD COLUMN due_at BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE cursors ADD COLUMN rung_at BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE cursors ADD COLUMN failures BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE cursors ADD COLUMN alarmed BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE cursors ADD COLUMN error TEXT NOT NULL DEFAULT '';
+ALTER TABLE cursors ADD COLUMN fault TEXT NOT NULL DEFAULT '';
