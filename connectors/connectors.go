@@ -69,6 +69,13 @@ type (
 		Poll(ctx context.Context, cursor string) (news []Payload, next string, err error)
 	}
 
+	// A Pager is a Poller whose sweep takes several calls of Poll: what one call
+	// brought is kept before the next is made.
+	Pager interface {
+		// More reports whether cursor lies within a sweep.
+		More(cursor string) bool
+	}
+
 	// A Reader takes exported files apart.
 	Reader interface {
 		Read(file io.Reader) iter.Seq2[Payload, error]

@@ -37,6 +37,12 @@ func (w *Worker) decode(ctx context.Context, j record.Job) (record.JobState, err
 	if p, ok := conn.(connectors.Pinger); ok && p.Ping(d.Payload) {
 		return w.put(ctx, j, row, record.Ignored, "connection OK: the vendor's test delivery")
 	}
+	if r, ok := conn.(connectors.Ringer); ok && r.Rings(d.Payload) {
+		if err := w.Store.RingPoll(ctx, row.Company, row.Connection); err != nil {
+			return "", err
+		}
+		return w.put(ctx, j, row, record.Ignored, "the vendor says that there is news, and is asked for it")
+	}
 	events, err := conn.Decode(d.Payload)
 	if fault := ats.FaultOf(err); fault == ats.Invalid || fault == ats.TooLarge {
 		return w.park(ctx, j, row, err)
@@ -51,15 +57,21 @@ func (w *Worker) decode(ctx context.Context, j record.Job) (record.JobState, err
 	if err != nil {
 		return "", err
 	}
+	for i := range events {
+		events[i].History = events[i].History || d.Payload.History()
+	}
 	return w.accept(ctx, j, row, company, events)
 }
 
 // connection returns a connection with its company. While its configuration
-// is broken or gone its jobs wait.
+// is broken or gone, or while it is paused, its jobs wait.
 func (w *Worker) connection(id, connection string) (*configs.Company, connectors.Connector, error) {
 	company, err := w.company(id)
 	if err != nil {
 		return nil, nil, err
+	}
+	if company.Connections[connection].Paused {
+		return nil, nil, ats.BusyFor(configWait, "connection %s/%s is paused", id, connection)
 	}
 	conn, err := w.Open(id, connection)
 	if err != nil {
@@ -172,7 +184,7 @@ type judge struct {
 func (g judge) decide(e ats.Event, k record.Known) (record.Ruling, error) {
 	now := g.w.Now()
 	plan := sending.Decide(g.company.Sending, g.calendar, sending.Facts{
-		Event: e, Previous: k.Previous, PreviousAt: k.PreviousAt, Cold: g.cold || e.History, Now: now, Zone: g.company.Zone(),
+		Event: e, Previous: k.Previous, PreviousAt: k.PreviousAt, Cold: g.cold || e.History, History: e.History, Now: now, Zone: g.company.Zone(),
 		Volume:     sending.Volume{LastHour: k.LastHour, LastDay: k.LastDay, BusiestDay: k.BusiestDay},
 		Suppressed: k.Suppressed, Written: k.Written,
 	})

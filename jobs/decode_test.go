@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/connectors"
 	"github.com/career-relay/connector/record"
@@ -220,9 +222,17 @@ func TestATraceIsCarriedFromTheDoorToTheMail(t *testing.T) {
 	l := newLab(t)
 	a := arrival([]byte(rejected))
 	a.Trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-	l.deliver(a)
+	id := l.deliver(a)
 	l.step()
-	if j := l.job(l.letter("1").ID); j.Trace != a.Trace {
+	m := l.letter("1")
+	if j := l.job(m.ID); j.Trace != a.Trace {
 		t.Errorf("trace %q", j.Trace)
+	}
+	for _, subject := range []string{id, m.ID} {
+		ctx, span := l.trace(t.Context(), l.job(subject))
+		if got := trace.SpanContextFromContext(ctx).TraceID().String(); got != "4bf92f3577b34da6a3ce929d0e0e4736" {
+			t.Errorf("the job's span is of trace %s", got)
+		}
+		span.End()
 	}
 }

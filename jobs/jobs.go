@@ -22,6 +22,7 @@ type Store interface {
 	Queue
 	Outbox
 	Referrals
+	Cursors
 
 	Delivery(ctx context.Context, id string) (record.Delivery, connectors.Delivery, error)
 	Accept(ctx context.Context, j record.Job, d record.Delivery, events []ats.Event, lim record.Limits, decide record.Decider) (record.Accepted, error)
@@ -110,6 +111,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	group.Go(func() error { return w.dispatch(ctx) })
 	group.Go(func() error { return w.periodic(ctx) })
+	group.Go(func() error { return w.poll(ctx) })
 	err = group.Wait()
 	stop()
 	return err

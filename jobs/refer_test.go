@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -24,11 +25,15 @@ const whsec = ats.Secret("whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
 type recipient struct {
 	*relay.Simulator
 	status int
+	hook   func()
 	asked  int
 }
 
 func (r *recipient) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	r.asked++
+	if r.hook != nil {
+		r.hook()
+	}
 	if r.status != 0 {
 		http.Error(w, "misaki@example.jp", r.status)
 		return
@@ -53,56 +58,16 @@ func (l *lab) network() *recipient {
 // returns the referral that follows.
 func (l *lab) register(application string, purposes ...consent.Purpose) record.Referral {
 	l.t.Helper()
-	ctx := l.t.Context()
 	l.arrive(l.rejection(application))
 	l.until(l.clock.now().Add(soon))
-	link, err := l.db.FindLink(ctx, record.RelayLink, l.token("/r/"))
+	link, err := l.db.FindLink(l.t.Context(), record.RelayLink, l.token("/r/"))
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	letters, err := l.Letters(l.company())
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	profile := relay.Profile{Name: "佐藤 美咲", Email: "private@example.jp", Prefecture: "東京都", Locale: "ja"}
-	letter := mail.Letter{
-		CompanyID: "acme", CompanyName: "株式会社アクメ", Locale: "ja", Zone: tokyo, To: mail.Address{Address: profile.Email, Name: profile.Name},
-		UnsubscribeURL: "https://relay.example.test/u/x", OneClickURL: "https://relay.example.test/u/x",
-	}
-	r := record.Registration{
-		Link: link, Profile: profile, Keep: 7 * 24 * time.Hour,
-		Confirm: func(token string) (mail.Message, error) {
-			c := letter
-			c.SendID, c.ConfirmURL, c.ConfirmUntil = consent.NewToken(), "https://relay.example.test/r/c/"+token, l.clock.now().Add(time.Hour)
-			return letters.Confirm(l.company().Mail, c)
-		},
-	}
-	for _, p := range purposes {
-		text, err := consent.Text{Purpose: p, Version: "1", Locale: "ja", Body: "同意します。"}.Show(consent.Names{})
-		if err != nil {
-			l.t.Fatal(err)
-		}
-		r.Consents = append(r.Consents, text)
-	}
-	if _, err := l.db.Register(ctx, r); err != nil {
-		l.t.Fatal(err)
-	}
+	l.enrol(link, purposes...)
 	l.step()
-	if link, err = l.db.FindLink(ctx, record.ConfirmLink, l.token("/r/c/")); err != nil {
-		l.t.Fatal(err)
-	}
-	err = l.db.Confirm(ctx, record.Confirmation{
-		Link: link, Policy: l.company().Relay.Policy, Recipients: []string{"network"}, MyExpires: l.clock.now().Add(time.Hour),
-		Receipt: func(relay.Profile, []record.Consent, string) (mail.Message, error) {
-			c := letter
-			c.SendID, c.MyURL, c.Recipients, c.Agreed = consent.NewToken(), "https://relay.example.test/my/x", []string{"ネットワーク"}, []string{"同意します。"}
-			return letters.Receipt(l.company().Mail, c)
-		},
-	})
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	referrals, err := l.db.Referrals(ctx, record.Filter{Company: "acme"})
+	l.confirm(l.token("/r/c/"))
+	referrals, err := l.db.Referrals(l.t.Context(), record.Filter{Company: "acme"})
 	if err != nil || len(referrals) > 1 {
 		l.t.Fatalf("%d referrals, %v", len(referrals), err)
 	}
@@ -112,13 +77,78 @@ func (l *lab) register(application string, purposes ...consent.Purpose) record.R
 	return referrals[0]
 }
 
+// enrol sends the form behind a relay link.
+func (l *lab) enrol(link record.Link, purposes ...consent.Purpose) {
+	l.t.Helper()
+	r := record.Registration{
+		Link: link, Profile: relay.Profile{Name: "佐藤 美咲", Email: "private@example.jp", Prefecture: "東京都", Locale: "ja"}, Keep: 7 * 24 * time.Hour,
+		Confirm: func(token string) (mail.Message, error) {
+			letter := l.reply()
+			letter.ConfirmURL, letter.ConfirmUntil = "https://relay.example.test/r/c/"+token, l.clock.now().Add(time.Hour)
+			return l.templates().Confirm(l.company().Mail, letter)
+		},
+	}
+	for _, p := range purposes {
+		text, err := consent.Text{Purpose: p, Version: "1", Locale: "ja", Body: "同意します。"}.Show(consent.Names{})
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		r.Consents = append(r.Consents, text)
+	}
+	if _, err := l.db.Register(l.t.Context(), r); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// confirm is the second step, behind the link of the confirmation mail.
+func (l *lab) confirm(token string) {
+	l.t.Helper()
+	link, err := l.db.FindLink(l.t.Context(), record.ConfirmLink, token)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	err = l.db.Confirm(l.t.Context(), record.Confirmation{
+		Link: link, Policy: l.company().Relay.Policy, Recipients: []string{"network"}, MyExpires: l.clock.now().Add(time.Hour),
+		Receipt: func(relay.Profile, []record.Consent, string) (mail.Message, error) {
+			letter := l.reply()
+			letter.MyURL, letter.Recipients, letter.Agreed = "https://relay.example.test/my/x", []string{"ネットワーク"}, []string{"同意します。"}
+			return l.templates().Receipt(l.company().Mail, letter)
+		},
+	})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// reply is what the letters of a registration have in common.
+func (l *lab) reply() mail.Letter {
+	return mail.Letter{
+		CompanyID: "acme", CompanyName: "株式会社アクメ", Locale: "ja", Zone: tokyo, To: mail.Address{Address: "private@example.jp", Name: "佐藤 美咲"},
+		UnsubscribeURL: "https://relay.example.test/u/x", OneClickURL: "https://relay.example.test/u/x", SendID: consent.NewToken(),
+	}
+}
+
+func (l *lab) templates() *mail.Templates {
+	l.t.Helper()
+	letters, err := l.Letters(l.company())
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return letters
+}
+
 // token returns the token behind a path in the newest mail.
 func (l *lab) token(path string) string {
 	l.t.Helper()
 	sent := l.post.letters()
-	found := regexp.MustCompile(`https://relay\.example\.test` + path + `([A-Za-z0-9_-]+)`).FindStringSubmatch(sent[len(sent)-1].Text)
+	return tokenIn(l.t, sent[len(sent)-1].Text, path)
+}
+
+func tokenIn(t testing.TB, text, path string) string {
+	t.Helper()
+	found := regexp.MustCompile(`https://relay\.example\.test` + path + `([A-Za-z0-9_-]+)`).FindStringSubmatch(text)
 	if found == nil {
-		l.t.Fatalf("no link to %s in %q", path, sent[len(sent)-1].Subject)
+		t.Fatalf("no link to %s", path)
 	}
 	return found[1]
 }
@@ -164,33 +194,70 @@ func TestAConsentedProfileIsHandedOverOnce(t *testing.T) {
 	if sent := l.post.letters(); len(sent) != 3 || sent[1].Purpose != mail.RelayConfirm || sent[2].Purpose != mail.RelayReceipt {
 		t.Errorf("%d mails", len(sent))
 	}
-	// Handed over again, after a crash before the outcome was recorded.
-	if _, err := l.run(t.Context(), record.Job{Kind: record.ReferralJob, Subject: r.ID}); ats.FaultOf(err) != ats.Duplicate {
-		t.Errorf("a run without its job: %v", err)
+}
+
+// The recipient has the profile, but that could not be recorded: it is handed
+// over again under the same id, and counts once.
+func TestAHandOverThatWasNotRecordedIsRepeated(t *testing.T) {
+	l := newLab(t)
+	network := l.network()
+	r := l.register("1", consent.RelayHandover)
+	l.Store = &forgetfulReferrals{Store: l.db, failures: 1}
+	l.until(l.clock.now().Add(time.Hour))
+	if got := l.referral(r.ID); got.State != record.ReferralHandedOver {
+		t.Errorf("referral %+v", got)
 	}
-	if n := len(network.Received()); n != 1 {
-		t.Errorf("received %d", n)
+	if n := len(network.Received()); n != 1 || network.asked != 2 {
+		t.Errorf("received %d of %d", n, network.asked)
+	}
+}
+
+type forgetfulReferrals struct {
+	Store
+	failures int
+}
+
+func (f *forgetfulReferrals) SettleReferral(ctx context.Context, j record.Job, r record.Referral, h record.Handed) error {
+	if f.failures--; f.failures >= 0 {
+		return ats.Errorf(ats.Busy, "settling: no connection")
+	}
+	return f.Store.SettleReferral(ctx, j, r, h)
+}
+
+// A consent that is taken back while the profile is on its way comes too late
+// to stop it, and the recipient can be told.
+func TestAConsentIsTakenBackWhileTheProfileIsOnItsWay(t *testing.T) {
+	l := newLab(t)
+	network := l.network()
+	r := l.register("1", consent.RelayHandover)
+	network.hook = l.withdraw
+	l.until(l.clock.now().Add(time.Hour))
+	got := l.referral(r.ID)
+	if got.State != record.ReferralWithdrawn || len(got.Fields) == 0 {
+		t.Errorf("referral %+v", got)
+	}
+}
+
+// withdraw takes the consent to the hand-over back.
+func (l *lab) withdraw() {
+	l.t.Helper()
+	consents, err := l.db.Consents(l.t.Context(), record.Filter{Company: "acme", Purpose: string(consent.RelayHandover)})
+	if err != nil || len(consents) != 1 {
+		l.t.Fatalf("%d consents, %v", len(consents), err)
+	}
+	if err := l.db.Withdraw(l.t.Context(), record.System, consents[0].ID, "asked to"); err != nil {
+		l.t.Fatal(err)
 	}
 }
 
 func TestNothingIsHandedOverWithoutConsent(t *testing.T) {
-	withdraw := func(l *lab) {
-		l.t.Helper()
-		consents, err := l.db.Consents(l.t.Context(), record.Filter{Company: "acme", Purpose: string(consent.RelayHandover)})
-		if err != nil || len(consents) != 1 {
-			l.t.Fatalf("%d consents, %v", len(consents), err)
-		}
-		if err := l.db.Withdraw(l.t.Context(), record.System, consents[0].ID, "asked to"); err != nil {
-			l.t.Fatal(err)
-		}
-	}
 	tests := map[string]struct {
 		purposes []consent.Purpose
 		before   func(l *lab, r record.Referral)
 		state    record.ReferralState
 	}{
 		"another purpose was agreed to": {[]consent.Purpose{consent.Newsletter}, nil, ""},
-		"taken back while it waits":     {[]consent.Purpose{consent.RelayHandover}, func(l *lab, _ record.Referral) { withdraw(l) }, record.ReferralCancelled},
+		"taken back while it waits":     {[]consent.Purpose{consent.RelayHandover}, func(l *lab, _ record.Referral) { l.withdraw() }, record.ReferralCancelled},
 		"erased while it waits": {[]consent.Purpose{consent.RelayHandover}, func(l *lab, r record.Referral) {
 			if err := l.db.ErasePerson(l.t.Context(), record.System, r.PersonID, "asked to"); err != nil {
 				l.t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
@@ -89,6 +90,7 @@ func (w *Worker) fail(ctx context.Context, j record.Job, cause error) (record.Jo
 	o := w.outcome(ctx, j, cause)
 	w.Log.WarnContext(ctx, "job not done", "job", j.ID, "kind", j.Kind, "company", j.Company, "subject", j.Subject,
 		"state", string(o.State), "attempts", j.Attempts, "fault", string(o.Fault), "err", o.Error)
+	trace.SpanFromContext(ctx).SetStatus(codes.Error, string(o.Fault))
 	return w.finish(context.WithoutCancel(ctx), j, o)
 }
 

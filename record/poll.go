@@ -27,30 +27,11 @@ type Poll struct {
 
 	Cursor string    `json:"-"` // the connector's own
 	Seq    int64     `json:"-"` // the fence: the number of this sweep
-	Lease  time.Time `json:"-"` // until when the sweep belongs to who claimed it
+	Lease  time.Time `json:"-"` // until when the sweep belongs to who claimed it; zero when none is under way
 }
 
 // Due reports whether the next sweep may begin: its time has come, or the
 // vendor said that there is news. An error is waited out in any case.
 func (p Poll) Due(now time.Time) bool {
 	return !p.Lease.After(now) && (!p.DueAt.After(now) || p.Error == "" && p.RungAt.After(p.StartedAt))
-}
-
-// A Swath is a part of a sweep that is done.
-type Swath struct {
-	News   []Arrival
-	Cursor string
-	// Lease is until when the sweep goes on; zero ends it.
-	Lease time.Time
-	// Next is when the next sweep is due, of one that ended.
-	Next time.Time
-}
-
-// A Setback is how a sweep failed.
-type Setback struct {
-	Error   string // without personal data
-	Fault   ats.Fault
-	Next    time.Time // when it is tried again
-	Counts  bool      // as a failure: the vendor did not merely ask us to wait
-	Alarmed bool      // somebody must be told
 }

@@ -19,33 +19,55 @@ import (
 	"github.com/career-relay/connector/rules/sending"
 )
 
-// StartImport opens the batch of a file, or goes on with the one of the same
-// file that was interrupted, and returns its id.
-func (s *Store) StartImport(ctx context.Context, i record.Import) (batch string, resumed bool, err error) {
-	if strings.TrimSpace(i.Reason) == "" {
-		return "", false, ats.Errorf(ats.Invalid, "reason: required; it is kept in the audit log")
+// RunningImport returns the batch of a file whose import was interrupted, or is
+// under way; "" when there is none.
+func (s *Store) RunningImport(ctx context.Context, i record.Import) (string, error) {
+	batch, err := running(ctx, s.read, i)
+	if err != nil {
+		return "", unavailable("looking for an import", err)
 	}
-	filter := url.Values{"company": {i.Company}, "connection": {i.Connection}, "file": {i.File}}.Encode()
+	return batch, nil
+}
+
+func running(ctx context.Context, q querier, i record.Import) (batch string, err error) {
+	err = q.QueryRowContext(ctx, `SELECT id FROM batches WHERE verb = 'import' AND company = $1 AND filter = $2 AND state = 'running' ORDER BY id LIMIT 1`, i.Company, fileFilter(i)).Scan(&batch)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return batch, err
+}
+
+// fileFilter names a file in a batch.
+func fileFilter(i record.Import) string {
+	return url.Values{"company": {i.Company}, "connection": {i.Connection}, "file": {i.File}}.Encode()
+}
+
+// StartImport opens the batch of a file and returns its id. An import of the
+// same file that did not come to its end goes on.
+func (s *Store) StartImport(ctx context.Context, i record.Import) (batch string, err error) {
+	if strings.TrimSpace(i.Reason) == "" {
+		return "", ats.Errorf(ats.Invalid, "reason: required; it is kept in the audit log")
+	}
 	err = s.update(ctx, func(ctx context.Context, t *tx) error {
 		if err := t.lockCompany(ctx, i.Company); err != nil {
 			return err
 		}
-		err := t.QueryRowContext(ctx, `SELECT id FROM batches WHERE verb = 'import' AND company = $1 AND filter = $2 AND state = 'running' ORDER BY id LIMIT 1`, i.Company, filter).Scan(&batch)
-		if resumed = err == nil; resumed || !errors.Is(err, sql.ErrNoRows) {
+		batch, err = running(ctx, t, i)
+		if err != nil || batch != "" {
 			return err
 		}
 		batch = s.newID()
 		_, err = t.exec(ctx, `INSERT INTO batches (id, verb, noun, filter, company, actor, reason, state, matched, changed, created_at) VALUES ($1, 'import', 'row', $2, $3, $4, $5, 'running', 0, 0, $6)`,
-			batch, filter, i.Company, i.Actor.Name, i.Reason, micros(s.Now()))
+			batch, fileFilter(i), i.Company, i.Actor.Name, i.Reason, micros(s.Now()))
 		if err != nil {
 			return err
 		}
-		return t.audit(ctx, i.Actor, record.Audit{Verb: "import", Noun: "row", Subject: batch, Company: i.Company, Reason: i.Reason, Detail: filter})
+		return t.audit(ctx, i.Actor, record.Audit{Verb: "import", Noun: "row", Subject: batch, Company: i.Company, Reason: i.Reason, Detail: fileFilter(i)})
 	})
 	if err != nil {
 		err = unavailable("starting an import", err)
 	}
-	return batch, resumed, err
+	return batch, err
 }
 
 // SaveRows keeps rows of a file as deliveries of the batch, with the jobs that
@@ -62,7 +84,7 @@ func (s *Store) SaveRows(ctx context.Context, batch string, rows []record.Arriva
 	err = s.update(ctx, func(ctx context.Context, t *tx) error {
 		saved = 0
 		for part := range slices.Chunk(rows, t.step(len(rows))) {
-			n, err := t.saveRows(ctx, aead, batch, part)
+			n, err := t.saveArrivals(ctx, aead, part, record.BulkQueue, batch)
 			if err != nil {
 				return err
 			}
@@ -77,9 +99,11 @@ func (s *Store) SaveRows(ctx context.Context, batch string, rows []record.Arriva
 	return saved, nil
 }
 
-func (t *tx) saveRows(ctx context.Context, aead cipher.AEAD, batch string, rows []record.Arrival) (int, error) {
+// saveArrivals keeps arrivals of one company through one door with the jobs that
+// will decode them, and returns how many were new.
+func (t *tx) saveArrivals(ctx context.Context, aead cipher.AEAD, arrivals []record.Arrival, queue, batch string) (int, error) {
 	var args []any
-	for _, a := range rows {
+	for _, a := range arrivals {
 		d, id := a.Delivery, t.s.newID()
 		sealed, err := sealPayload(aead, "delivery "+id, d.Payload)
 		if err != nil {
@@ -88,7 +112,7 @@ func (t *tx) saveRows(ctx context.Context, aead cipher.AEAD, batch string, rows 
 		args = append(args, id, d.Company, d.Connection, a.Vendor, string(d.Door), dedupeKey(a), len(d.Payload.Body), string(a.Disposition), a.Reason,
 			micros(d.Payload.Received), micros(d.Payload.Received.Add(a.Keep)), sealed)
 	}
-	found, err := t.QueryContext(ctx, `INSERT INTO deliveries (`+deliveryColumns+`) VALUES `+places(len(rows), 12)+` ON CONFLICT DO NOTHING RETURNING id`, args...)
+	found, err := t.QueryContext(ctx, `INSERT INTO deliveries (`+deliveryColumns+`) VALUES `+places(len(arrivals), 12)+` ON CONFLICT DO NOTHING RETURNING id`, args...)
 	if err != nil {
 		return 0, err
 	}
@@ -98,8 +122,8 @@ func (t *tx) saveRows(ctx context.Context, aead cipher.AEAD, batch string, rows 
 	}
 	jobs := make([]record.Job, len(ids))
 	for i, id := range ids {
-		jobs[i] = decodeJob(rows[0].Delivery.Company, rows[0].Delivery.Door, id)
-		jobs[i].Queue, jobs[i].Batch = record.BulkQueue, batch
+		jobs[i] = decodeJob(arrivals[0].Delivery.Company, arrivals[0].Delivery.Door, id)
+		jobs[i].Queue, jobs[i].Batch = queue, batch
 	}
 	return len(ids), t.enqueue(ctx, jobs...)
 }

@@ -131,13 +131,13 @@ func (t *tx) endAttempt(ctx context.Context, id string, o record.Settlement) (re
 }
 
 // moveMail sets the mail's state. The end of an attempt finds it sending, or
-// unclear when a sweep gave the attempt up. That it was sent counts even when a
-// person meanwhile let it wait again, so that it does not leave twice.
+// unclear when a sweep gave the attempt up. That it was sent counts even when it
+// meanwhile waits again or was cancelled, so that it does not leave twice.
 func (t *tx) moveMail(ctx context.Context, id string, o record.Settlement) (bool, error) {
 	from := `state = 'held' AND attempts >= $9`
 	switch {
 	case o.Attempt > 0 && o.State == record.MailSent:
-		from = `state IN ('sending', 'unclear', 'held') AND attempts = $9`
+		from = `state IN ('sending', 'unclear', 'held', 'cancelled') AND attempts = $9`
 	case o.Attempt > 0:
 		from = `state IN ('sending', 'unclear') AND attempts = $9`
 	}
@@ -260,11 +260,11 @@ func (t *tx) proven(ctx context.Context, id string) (bool, error) {
 }
 
 // proveSent settles a mail that the provider spoke of: one that is unclear, and
-// one that was let wait again after an attempt. One that is being sent is left
-// to its attempt, which asks for the proof when it ends.
+// one that waits again or was cancelled after an attempt. One that is being sent
+// is left to its attempt, which asks for the proof when it ends.
 func (t *tx) proveSent(ctx context.Context, id string, at int64) error {
 	now := micros(t.s.Now())
-	n, err := t.exec(ctx, `UPDATE mails SET state = 'sent', stopped = 0, reason = $1, sent_at = $2, updated_at = $3 WHERE id = $4 AND (state = 'unclear' OR state = 'held' AND attempts > 0)`,
+	n, err := t.exec(ctx, `UPDATE mails SET state = 'sent', stopped = 0, reason = $1, sent_at = $2, updated_at = $3 WHERE id = $4 AND (state = 'unclear' OR state IN ('held', 'cancelled') AND attempts > 0)`,
 		provenReason, at, now, id)
 	if err != nil || n == 0 {
 		return err

@@ -7,6 +7,7 @@ import (
 
 	"github.com/career-relay/connector/mail"
 	"github.com/career-relay/connector/record"
+	"github.com/career-relay/connector/rules/sending"
 )
 
 // known collects what a decision about an application depends on.
@@ -54,14 +55,17 @@ func (t *tx) volume(ctx context.Context, company string, limits record.Limits) (
 	return hour, day, err
 }
 
-// planned counts the company's thank-you mails planned since, up to limit. Those
-// of an import do not count: a person releases them.
+// usual are the mails that count: those of an import or of a connection's past
+// do not, because a person releases them.
+const usual = ` AND batch = '' AND NOT (stopped = 1 AND reason = '` + sending.CodeCold + `')`
+
+// planned counts the company's thank-you mails planned since, up to limit.
 func (t *tx) planned(ctx context.Context, company string, since time.Time, limit int) (int, error) {
 	if limit <= 0 {
 		return 0, nil
 	}
 	var n int
-	err := t.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM mails WHERE company = $1 AND purpose = $2 AND created_at >= $3 AND batch = '' LIMIT $4) AS m`,
+	err := t.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM mails WHERE company = $1 AND purpose = $2 AND created_at >= $3`+usual+` LIMIT $4) AS m`,
 		company, string(mail.ThankYou), micros(since), limit).Scan(&n)
 	return n, err
 }
@@ -78,7 +82,7 @@ func (s *Store) busiestDay(ctx context.Context, company string) (int, error) {
 		return known.mails, nil
 	}
 	var n sql.NullInt64
-	err := s.read.QueryRowContext(ctx, `SELECT max(n) FROM (SELECT count(*) AS n FROM mails WHERE company = $1 AND purpose = $2 AND created_at >= $3 AND created_at < $4 AND batch = '' GROUP BY created_at / $5) AS d`,
+	err := s.read.QueryRowContext(ctx, `SELECT max(n) FROM (SELECT count(*) AS n FROM mails WHERE company = $1 AND purpose = $2 AND created_at >= $3 AND created_at < $4`+usual+` GROUP BY created_at / $5) AS d`,
 		company, string(mail.ThankYou), (today-28)*day, today*day, day).Scan(&n)
 	if err != nil {
 		return 0, unavailable("counting planned mails", err)

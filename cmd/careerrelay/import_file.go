@@ -89,6 +89,7 @@ type judged struct {
 	Label       string  `json:"label,omitempty"`
 
 	keep    bool
+	replay  bool // kept before, parked then, and understood now
 	event   *ats.Event
 	reading spec.Reading
 	key     string
@@ -127,7 +128,13 @@ type intake struct {
 	now        time.Time
 
 	seen  map[string]*sighting // by application
-	twins map[string]int       // the row that has the mail, by person and job
+	twins map[string]twin      // by person and job
+}
+
+// A twin is the row of a person and a job that has the mail.
+type twin struct {
+	row int
+	at  time.Time
 }
 
 // A sighting is what the file says about one application.
@@ -141,12 +148,15 @@ type sighting struct {
 // survey reads the file once to its end, so that what cannot be read is refused
 // before anything is kept, and finds rows about the same application.
 func (in *intake) survey(ctx context.Context) error {
-	in.seen, in.twins = map[string]*sighting{}, map[string]int{}
+	in.seen, in.twins = map[string]*sighting{}, map[string]twin{}
 	for row, err := range in.sheet.Rows() {
 		if aboutRow(err) || err == nil && row.Skip != "" {
 			continue
 		}
-		if err := cmp.Or(err, ctx.Err()); err != nil {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
 			return err
 		}
 		r := in.conn.Of(row.Body)
@@ -182,6 +192,9 @@ func keyOf(p connectors.Payload) string {
 func (in *intake) judge(ctx context.Context, each func([]judged) error) error {
 	var rows []judged
 	flush := func() error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		if err := in.settle(ctx, rows); err != nil {
 			return err
 		}
@@ -195,7 +208,7 @@ func (in *intake) judge(ctx context.Context, each func([]judged) error) error {
 		}
 		rows = append(rows, in.read(row, err))
 		if len(rows) == portion {
-			if err := cmp.Or(ctx.Err(), flush()); err != nil {
+			if err := flush(); err != nil {
 				return err
 			}
 		}
@@ -310,8 +323,8 @@ func (in *intake) compare(j *judged, k record.RowKnown) {
 	case k.Saved == record.Parked && e == nil:
 		j.keep, j.Reason = false, "imported before and parked: "+j.Reason
 	case k.Saved == record.Parked:
-		j.keep = false
-		j.end(rowImported, "imported before and parked; what it means is known now: replay it")
+		j.keep, j.replay = false, true
+		j.end(rowImported, "imported before and parked; it is understood now: replay it")
 	case k.Saved != "":
 		j.keep = false
 		j.end(rowImported, "the same row was imported before")
@@ -324,7 +337,7 @@ func (in *intake) compare(j *judged, k record.RowKnown) {
 		in.decide(j, k)
 	}
 	if e != nil && e.State == ats.Rejected && (j.Verdict == rowImported || j.Verdict == rowKnown || j.Verdict == rowMail || j.Verdict == rowHeld) {
-		in.twins[twin(e)] = j.Row
+		in.twins[personAndJob(e)] = twin{j.Row, e.At}
 	}
 }
 
@@ -347,7 +360,7 @@ func (in *intake) decide(j *judged, k record.RowKnown) {
 		Event: e, Previous: k.State, PreviousAt: k.StateAt, Cold: true, Now: in.now, Zone: in.company.Zone(), Suppressed: k.Suppressed, Written: k.Written,
 	})
 	reason := sending.Words(plan.Code, "en")
-	old := in.tooOld(e, j.reading.Applied)
+	old, other := in.tooOld(e, j.reading.Applied), in.twins[personAndJob(&e)]
 	switch {
 	case plan.Stale:
 		j.end(rowKnown, reason)
@@ -359,8 +372,8 @@ func (in *intake) decide(j *judged, k record.RowKnown) {
 		j.take(rowNoAddress, noAddress(e))
 	case plan.Action == sending.None:
 		j.take(rowExcluded, reason)
-	case in.twins[twin(&e)] != 0:
-		j.end(rowSame, "the same person and job as row "+strconv.Itoa(in.twins[twin(&e)]))
+	case other.row != 0 && e.At.Sub(other.at).Abs() <= twinTime:
+		j.end(rowSame, "the same person and job as row "+strconv.Itoa(other.row))
 	case k.Twin != "":
 		j.end(rowSame, "the same person and job as the application "+k.Twin)
 	default:
@@ -409,7 +422,6 @@ func noAddress(e ats.Event) string {
 	return "there is no address"
 }
 
-// twin names a person and a job.
-func twin(e *ats.Event) string {
+func personAndJob(e *ats.Event) string {
 	return strings.ToLower(string(e.Candidate.Email)) + "\n" + cmp.Or(e.Job.ID, e.Job.Title)
 }

@@ -13,13 +13,17 @@ import (
 	"github.com/career-relay/connector/connectors/lever"
 	"github.com/career-relay/connector/connectors/recruitee"
 	"github.com/career-relay/connector/connectors/spec"
+	"github.com/career-relay/connector/connectors/teamtailor"
+	"github.com/career-relay/connector/connectors/workable"
 )
 
 // coded lists the vendors that need more than a connector.yaml.
 var coded = map[string]func(spec.Spec, connectors.Env, func(any) error) (connectors.Connector, error){
-	"ashby":     ashby.Open,
-	"lever":     lever.Open,
-	"recruitee": recruitee.Open,
+	"ashby":      ashby.Open,
+	"lever":      lever.Open,
+	"recruitee":  recruitee.Open,
+	"teamtailor": teamtailor.Open,
+	"workable":   workable.Open,
 }
 
 // Vendors lists the vendors that are part of the program.

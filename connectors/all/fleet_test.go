@@ -558,6 +558,9 @@ func (v *vendor) checkFresh() error {
 			if name == playedCase || i < len(after) && !after[i].At.Equal(before[i].At) {
 				before[i].At = before[i].At.Add(later)
 			}
+			if !before[i].NotBefore.IsZero() {
+				before[i].NotBefore = before[i].NotBefore.Add(later)
+			}
 		}
 		if diff := cmp.Diff(before, after); diff != "" || said(err1) != said(err2) {
 			return fmt.Errorf("differs (%s, %s): %s", said(err1), said(err2), diff)

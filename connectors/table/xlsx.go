@@ -18,7 +18,7 @@ import (
 
 // Limits of a workbook, which is packed: what it unpacks to, in bytes.
 const (
-	maxUnpacked = 512 << 20 // of one part
+	maxUnpacked = 256 << 20 // of one part
 	maxShared   = 64 << 20  // of all texts, which are kept in memory
 	maxToken    = 1 << 20   // of one element or text
 	maxParts    = 10_000
@@ -363,13 +363,15 @@ func (b *book) tokens(part string) iter.Seq2[xml.Token, error] {
 			return
 		}
 		defer func() { _ = in.Close() }()
-		d := xml.NewDecoder(&bounded{in: in})
+		limited := &bounded{in: in}
+		d := xml.NewDecoder(limited)
 		for {
 			token, err := d.RawToken() // keeps nothing of what encloses it, however deep
 			switch {
 			case errors.Is(err, io.EOF):
 				return
-			case ats.FaultOf(err) != "":
+			case limited.full:
+				err = ats.Errorf(ats.TooLarge, "the workbook unpacks to more than it may; save the list as CSV")
 			case err != nil:
 				err = damagedPart(part)
 			}
@@ -389,6 +391,7 @@ func damagedPart(part string) error {
 type bounded struct {
 	in        io.Reader
 	read, run int
+	full      bool
 }
 
 // Read implements io.Reader.
@@ -398,8 +401,8 @@ func (b *bounded) Read(p []byte) (int, error) {
 	if i := bytes.LastIndexByte(p[:n], '>'); i >= 0 {
 		b.run = n - i - 1
 	}
-	if b.read > maxUnpacked || b.run > maxToken {
-		return 0, ats.Errorf(ats.TooLarge, "the workbook unpacks to more than it may; save the list as CSV")
+	if b.full = b.full || b.read > maxUnpacked || b.run > maxToken; b.full {
+		return 0, io.ErrUnexpectedEOF
 	}
 	return n, err
 }

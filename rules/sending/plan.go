@@ -19,7 +19,10 @@ type Facts struct {
 	PreviousAt time.Time
 	// Cold marks history: a cold start or an import. It never mails without a
 	// person's release.
-	Cold       bool
+	Cold bool
+	// History marks what had happened before the connection began to listen. It
+	// is cold too, and what nobody would write about any more gets no mail.
+	History    bool
 	Now        time.Time
 	Zone       *time.Location
 	Volume     Volume
@@ -64,6 +67,7 @@ const (
 	CodeTestName      = "test_name"
 	CodeNoName        = "no_name"
 	CodeCold          = "cold"
+	CodeHistory       = "history"
 	CodeEmbargo       = "embargo"
 	CodeMaxAge        = "max_age"
 	CodeBrakeVolume   = "brake_volume"
@@ -116,6 +120,9 @@ func Decide(s Settings, cal Calendar, f Facts) Plan {
 	}
 	if code := refuse(s, f, p); code != "" {
 		return p.end(code, false)
+	}
+	if f.History && (e.Clock == ats.ReceivedClock || f.Now.Sub(e.At) > s.MaxAge.Std()) {
+		return p.end(CodeHistory, false)
 	}
 	p.Action, p.Due, p.Code = Mail, due(s, cal, f), CodeScheduled
 	if e.At.After(f.Now.Add(skewed)) {

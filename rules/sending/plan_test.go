@@ -49,6 +49,11 @@ func TestDecide(t *testing.T) {
 	age := func(d time.Duration) change {
 		return func(_ *sending.Settings, f *sending.Facts) { f.Now = f.Event.At.Add(d) }
 	}
+	history := func(d time.Duration, clock ats.Clock) change {
+		return func(_ *sending.Settings, f *sending.Facts) {
+			f.Cold, f.History, f.Event.Clock, f.Now = true, true, clock, f.Event.At.Add(d)
+		}
+	}
 	event := func(fn func(*ats.Event)) change {
 		return func(_ *sending.Settings, f *sending.Facts) { fn(&f.Event) }
 	}
@@ -105,6 +110,9 @@ func TestDecide(t *testing.T) {
 		"a test":                                {event(func(e *ats.Event) { e.Candidate.Name = "テスト 応募" }), sending.Hold, sending.CodeTestName, false, false},
 		"no name":                               {event(func(e *ats.Event) { e.Candidate.Name, e.Candidate.FamilyName, e.Candidate.GivenName = "", "", "" }), sending.Hold, sending.CodeNoName, false, false},
 		"a damaged name":                        {event(func(e *ats.Event) { e.Candidate.Name = "?田 健" }), sending.Hold, sending.CodeNoName, false, false},
+		"history of lately":                     {history(10*24*time.Hour, ats.DecidedClock), sending.Hold, sending.CodeCold, false, false},
+		"history of long ago":                   {history(31*24*time.Hour, ats.DecidedClock), sending.None, sending.CodeHistory, false, false},
+		"history of nobody knows when":          {history(0, ats.ReceivedClock), sending.None, sending.CodeHistory, false, false},
 		"an embargo that was not said":          {event(func(e *ats.Event) { e.Problems = []string{ats.EmbargoUnknown} }), sending.Hold, sending.CodeEmbargo, false, false},
 		"a doubtful address":                    {event(func(e *ats.Event) { e.Problems = []string{ats.EmailReview} }), sending.Hold, sending.CodeBadAddress, false, false},
 		"the 50th mail within an hour":          {volume(49, 49, 0), sending.Mail, sending.CodeScheduled, false, false},

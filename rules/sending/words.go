@@ -20,6 +20,7 @@ var words = map[string][2]string{
 	CodeTestName:      {"テスト用の応募のようです。人が確かめるまで送りません。", "The name looks like a test; a person must check it."},
 	CodeNoName:        {"宛名に使える氏名がありません。人が確かめるまで送りません。", "There is no usable name; a person must check it."},
 	CodeCold:          {"過去の分の取り込みなので、人が確かめるまで送りません。", "It came with history; a person must release it."},
+	CodeHistory:       {"接続を始める前に、ずっと前か、いつとも分からず決まっていたことなので、メールは作りません。", "It was decided long before the connection, or nobody knows when, so no mail is written."},
 	CodeEmbargo:       {"候補者に知らせてよい日時が、ATSから届いていません。人が確かめるまで送りません。", "The ATS did not say from when on the candidate may be told; a person must check it."},
 	CodeMaxAge:        {"決定から日数がたっています。人が確かめるまで送りません。", "The decision is too old; a person must release it."},
 	CodeBrakeVolume:   {"いつもより多いため、ブレーキがかかりました。人が確かめるまで送りません。", "More than usual: the brake holds it until a person looks."},

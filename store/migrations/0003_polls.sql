@@ -2,7 +2,7 @@
 -- connection are numbered, so that one that lost its lease keeps nothing.
 ALTER TABLE cursors DROP COLUMN seen;
 ALTER TABLE cursors ADD COLUMN vendor TEXT NOT NULL DEFAULT '';
-ALTER TABLE cursors ADD COLUMN first BIGINT NOT NULL DEFAULT 1;
+ALTER TABLE cursors ADD COLUMN first_sweep BIGINT NOT NULL DEFAULT 1;
 ALTER TABLE cursors ADD COLUMN seq BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE cursors ADD COLUMN lease_until BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE cursors ADD COLUMN started_at BIGINT NOT NULL DEFAULT 0;

@@ -32,7 +32,7 @@ func (b *bench) report(tb testing.TB, company string, words ...mail.Feedback) re
 // sentMail returns a mail that was sent.
 func (b *bench) sentMail(tb testing.TB, application string) record.Mail {
 	tb.Helper()
-	m, j := b.plan(tb, "acme", application)
+	m, j := b.plan(tb, application)
 	s := sent(b.claim(tb, j))
 	s.ProviderID = "provider of " + application
 	b.settle(tb, j, s)
@@ -77,7 +77,7 @@ var feedbackTests = map[string]func(*testing.T, *bench){
 		}
 	},
 	"an event without any id is nobody's": func(t *testing.T, b *bench) {
-		m, _ := b.plan(t, "acme", "a1") // has no id of the provider either
+		m, _ := b.plan(t, "a1") // has no id of the provider either
 		got := b.report(t, "acme", mail.Feedback{EventID: "e1", Kind: mail.Complaint, At: b.clock.Now()}, mail.Feedback{EventID: "e2", ProviderID: ".x", Kind: mail.Complaint, At: b.clock.Now()})
 		if diff := cmp.Diff(record.Reported{Foreign: 2}, got); diff != "" {
 			t.Errorf("reported differs (-want +got):\n%s", diff)
@@ -116,7 +116,7 @@ var feedbackTests = map[string]func(*testing.T, *bench){
 		}
 	},
 	"any word proves that an unclear mail was sent": func(t *testing.T, b *bench) {
-		m, j := b.plan(t, "acme", "a1")
+		m, j := b.plan(t, "a1")
 		b.settle(t, j, unclear(b.claim(t, j)))
 		at := b.clock.Now()
 		b.report(t, "acme", mail.Feedback{EventID: "e1", SendID: m.SendID, Kind: mail.Deferred, At: at})

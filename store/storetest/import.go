@@ -29,7 +29,7 @@ func (b *bench) fileRows(keys ...string) []record.Arrival {
 // begun starts the import of a file of acme.
 func (b *bench) begun(tb testing.TB, file string) string {
 	tb.Helper()
-	batch, _, err := b.StartImport(tb.Context(), record.Import{Actor: operator, Company: "acme", Connection: "file", File: file, Reason: "November"})
+	batch, err := b.StartImport(tb.Context(), record.Import{Actor: operator, Company: "acme", Connection: "file", File: file, Reason: "November"})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -117,9 +117,12 @@ var importTests = map[string]func(*testing.T, *bench){
 	},
 	"an import that was interrupted goes on in its batch": func(t *testing.T, b *bench) {
 		first := b.begun(t, "f1")
-		again, resumed, err := b.StartImport(t.Context(), record.Import{Actor: operator, Company: "acme", Connection: "file", File: "f1", Reason: "once more"})
-		if err != nil || !resumed || again != first {
-			t.Errorf("got %s, resumed %t (%v), want %s", again, resumed, err, first)
+		i := record.Import{Actor: operator, Company: "acme", Connection: "file", File: "f1", Reason: "once more"}
+		if found, err := b.RunningImport(t.Context(), i); err != nil || found != first {
+			t.Errorf("running: got %q (%v), want %s", found, err, first)
+		}
+		if again, err := b.StartImport(t.Context(), i); err != nil || again != first {
+			t.Errorf("got %s (%v), want %s", again, err, first)
 		}
 		others := map[string]bool{first: true, b.begun(t, "f2"): true}
 		if err := b.EndImport(t.Context(), first, 7); err != nil {
@@ -132,8 +135,12 @@ var importTests = map[string]func(*testing.T, *bench){
 		if audits, err := b.Audits(t.Context(), record.Filter{}); err != nil || len(audits) != 3 || audits[0].Reason != "November" {
 			t.Errorf("audit: got %v (%v), want an entry for each batch", audits, err)
 		}
-		_, _, err = b.StartImport(t.Context(), record.Import{Actor: operator, Company: "acme", Connection: "file", File: "f3", Reason: " "})
+		i.File, i.Reason = "f3", " "
+		_, err := b.StartImport(t.Context(), i)
 		wantFault(t, err, ats.Invalid)
+		if found, err := b.RunningImport(t.Context(), i); err != nil || found != "" {
+			t.Errorf("of a file that was never imported: got %q (%v)", found, err)
+		}
 	},
 	"the same file imported by several at the same time is kept once": func(t *testing.T, b *bench) {
 		var keys []string
@@ -141,7 +148,7 @@ var importTests = map[string]func(*testing.T, *bench){
 			keys = append(keys, b.id("row"))
 		}
 		errs := together(4, func(int) error {
-			batch, _, err := b.StartImport(t.Context(), record.Import{Actor: operator, Company: "acme", Connection: "file", File: "f1", Reason: "November"})
+			batch, err := b.StartImport(t.Context(), record.Import{Actor: operator, Company: "acme", Connection: "file", File: "f1", Reason: "November"})
 			if err != nil {
 				return err
 			}

@@ -239,7 +239,7 @@ var jobTests = map[string]func(*testing.T, *bench){
 		}
 	},
 	"a mail whose job kills its worker has failed": func(t *testing.T, b *bench) {
-		m, _ := b.plan(t, "acme", "a1")
+		m, _ := b.plan(t, "a1")
 		b.clock.Pass(lease)
 		for range 2 {
 			if _, err := b.Sweep(t.Context(), time.Hour); err != nil {
@@ -286,7 +286,7 @@ var jobTests = map[string]func(*testing.T, *bench){
 		}
 	},
 	"what waits without a job gets one": func(t *testing.T, b *bench) {
-		m, j := b.plan(t, "acme", "a1")
+		m, j := b.plan(t, "a1")
 		b.exec(t, `UPDATE jobs SET state = 'done' WHERE id = $1`, j.ID)
 		if n, err := b.Adopt(t.Context()); n != 1 || err != nil {
 			t.Errorf("adopted: got %d (%v), want 1", n, err)

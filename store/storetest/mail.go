@@ -13,7 +13,7 @@ import (
 
 var mailTests = map[string]func(*testing.T, *bench){
 	"a posting is everything that must be asked": func(t *testing.T, b *bench) {
-		m, _ := b.plan(t, "acme", "a1")
+		m, _ := b.plan(t, "a1")
 		p, err := b.Posting(t.Context(), m.ID)
 		if err != nil {
 			t.Fatal(err)
@@ -39,7 +39,7 @@ var mailTests = map[string]func(*testing.T, *bench){
 		wantFault(t, err, ats.NotFound)
 	},
 	"of fifty claims exactly one wins": func(t *testing.T, b *bench) {
-		m, j := b.plan(t, "acme", "a1")
+		m, j := b.plan(t, "a1")
 		other := b.open(t)
 		errs := together(50, func(i int) error {
 			s := b.Store
@@ -73,7 +73,7 @@ var mailTests = map[string]func(*testing.T, *bench){
 		}
 	},
 	"a claim needs the lease of the mail's own job": func(t *testing.T, b *bench) {
-		m, j := b.plan(t, "acme", "a1")
+		m, j := b.plan(t, "a1")
 		b.hear(t, "acme", b.rejection("a2"))
 		b.clock.Pass(25 * time.Hour) // the lease of j ends
 		other, err := b.begin(t.Context(), b.Store, b.mailOf(t, "a2").ID)
@@ -97,7 +97,7 @@ var mailTests = map[string]func(*testing.T, *bench){
 	},
 	"no mail leaves an application that is not rejected": func(t *testing.T, b *bench) {
 		for _, state := range []ats.State{ats.Reopened, ats.Hired, ats.Withdrawn, ats.Erased, ats.Closed} {
-			m, j := b.plan(t, "acme", string(state))
+			m, j := b.plan(t, string(state))
 			// The state alone must be enough, even if nobody took the mail back.
 			b.exec(t, `UPDATE applications SET state = $1 WHERE application_id = $1`, string(state))
 			_, err := b.ClaimMail(t.Context(), j, m.ID, "mailbox")
@@ -139,7 +139,7 @@ var mailTests = map[string]func(*testing.T, *bench){
 				b.hear(t, "acme", b.rejection(m.ApplicationID))
 			},
 		} {
-			m, j := b.plan(t, "acme", b.id("a"))
+			m, j := b.plan(t, b.id("a"))
 			end(t, m)
 			before := b.count(t, `SELECT count(*) FROM mail_attempts`)
 			_, err := b.ClaimMail(t.Context(), j, m.ID, "mailbox")
@@ -163,7 +163,7 @@ var mailTests = map[string]func(*testing.T, *bench){
 		}
 	},
 	"a mail has at most one job that is not over": func(t *testing.T, b *bench) {
-		m, _ := b.plan(t, "acme", "a1")
+		m, _ := b.plan(t, "a1")
 		_, err := b.sql(t).ExecContext(t.Context(), `INSERT INTO jobs (id, company, kind, queue, subject, state, due_at, created_at, updated_at) VALUES ('x', 'acme', 'mail', 'live', $1, 'waiting', 1, 1, 1)`, m.ID)
 		if err == nil {
 			t.Error("the database took a second live job")
@@ -171,7 +171,7 @@ var mailTests = map[string]func(*testing.T, *bench){
 		b.exec(t, `INSERT INTO jobs (id, company, kind, queue, subject, state, due_at, created_at, updated_at) VALUES ('x', 'acme', 'mail', 'live', $1, 'dead', 1, 1, 1)`, m.ID)
 	},
 	"an application has one mail for each purpose": func(t *testing.T, b *bench) {
-		m, _ := b.plan(t, "acme", "a1")
+		m, _ := b.plan(t, "a1")
 		_, err := b.sql(t).ExecContext(t.Context(), `INSERT INTO mails (id, company, application, person_id, purpose, state, template, version, locale, hash, send_id, due_at, decided_at, created_at, updated_at)
 			SELECT 'x', company, application, person_id, purpose, state, template, version, locale, hash, 'other', due_at, decided_at, created_at, updated_at FROM mails WHERE id = $1`, m.ID)
 		if err == nil {
@@ -193,7 +193,7 @@ var mailTests = map[string]func(*testing.T, *bench){
 		wantFault(t, err, ats.Invalid)
 	},
 	"a suppressed address is told to rules and postings, in its scope": func(t *testing.T, b *bench) {
-		m, j := b.plan(t, "acme", "a1")
+		m, j := b.plan(t, "a1")
 		b.settle(t, j, sent(b.claim(t, j)))
 		l, err := b.FindLink(t.Context(), record.StopLink, "stop-"+m.SendID)
 		if err != nil {
@@ -244,7 +244,7 @@ var mailTests = map[string]func(*testing.T, *bench){
 		}
 	},
 	"refused credentials open a brake that lets one probe through": func(t *testing.T, b *bench) {
-		m, j := b.plan(t, "acme", "a1")
+		m, j := b.plan(t, "a1")
 		n := b.claim(t, j)
 		s := b.busy(n)
 		s.Brake = "401"

@@ -68,7 +68,7 @@ var personTests = map[string]func(*testing.T, *bench){
 		b.hear(t, "acme", b.rejection("a1", said))
 		b.hear(t, "acme", b.rejection("a1", said)) // the same fact in a second delivery
 		s := b.register(t, b.mailOf(t, "a1"), "network", "agency")
-		m, j := b.plan(t, "acme", "a2")
+		m, j := b.plan(t, "a2")
 		_ = b.claim(t, j)
 		id := b.application(t, "a1").PersonID
 		l, err := b.FindLink(t.Context(), record.StopLink, "stop-"+b.mailOf(t, "a1").SendID)

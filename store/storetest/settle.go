@@ -11,7 +11,7 @@ import (
 
 var settleTests = map[string]func(*testing.T, *bench){
 	"a mail that was sent": func(t *testing.T, b *bench) {
-		m, j := b.plan(t, "acme", "a1")
+		m, j := b.plan(t, "a1")
 		b.settle(t, j, sent(b.claim(t, j)))
 		m = b.wantMail(t, m.ID, record.MailSent)
 		if m.ProviderID != "provider" || !m.SentAt.Equal(b.clock.Now()) {
@@ -28,7 +28,7 @@ var settleTests = map[string]func(*testing.T, *bench){
 		}
 	},
 	"a mail that the transport did not take waits again": func(t *testing.T, b *bench) {
-		m, j := b.plan(t, "acme", "a1")
+		m, j := b.plan(t, "a1")
 		s := b.busy(b.claim(t, j))
 		b.settle(t, j, s)
 		m = b.wantMail(t, m.ID, record.MailHeld)
@@ -59,7 +59,7 @@ var settleTests = map[string]func(*testing.T, *bench){
 			{State: record.MailHeld, Stopped: true, Reason: "max_age", Job: record.Outcome{State: record.JobDone}},
 			{State: record.MailHeld, Reason: "window", DueAt: b.clock.Now().Add(100 * time.Hour), Job: record.Outcome{State: record.JobWaiting, DueAt: b.clock.Now().Add(100 * time.Hour)}},
 		} {
-			m, j := b.plan(t, "acme", b.id("a"))
+			m, j := b.plan(t, b.id("a"))
 			b.settle(t, j, s)
 			got := b.wantMail(t, m.ID, s.State)
 			due := m.DueAt
@@ -73,7 +73,7 @@ var settleTests = map[string]func(*testing.T, *bench){
 		}
 	},
 	"an unclear mail is never sent again by itself": func(t *testing.T, b *bench) {
-		m, j := b.plan(t, "acme", "a1")
+		m, j := b.plan(t, "a1")
 		b.settle(t, j, unclear(b.claim(t, j)))
 		b.wantMail(t, m.ID, record.MailUnclear)
 		b.wantJob(t, j.ID, record.JobUnclear)
@@ -92,7 +92,7 @@ var settleTests = map[string]func(*testing.T, *bench){
 		}
 	},
 	"the provider spoke before the transport timed out": func(t *testing.T, b *bench) {
-		m, j := b.plan(t, "acme", "a1")
+		m, j := b.plan(t, "a1")
 		n := b.claim(t, j)
 		b.report(t, "acme", mail.Feedback{EventID: "e1", SendID: m.SendID, Kind: mail.Delivered, At: b.clock.Now()})
 		b.wantMail(t, m.ID, record.MailSending)
@@ -104,7 +104,7 @@ var settleTests = map[string]func(*testing.T, *bench){
 		b.wantJob(t, j.ID, record.JobDone)
 	},
 	"the provider spoke of a mail that the transport said it did not take": func(t *testing.T, b *bench) {
-		m, j := b.plan(t, "acme", "a1")
+		m, j := b.plan(t, "a1")
 		n := b.claim(t, j)
 		b.report(t, "acme", mail.Feedback{EventID: "e1", SendID: m.SendID, Kind: mail.Processed, At: b.clock.Now()})
 		b.settle(t, j, b.busy(n))
@@ -112,14 +112,26 @@ var settleTests = map[string]func(*testing.T, *bench){
 		b.wantJob(t, j.ID, record.JobDone)
 	},
 	"the provider speaks of a mail that waits again": func(t *testing.T, b *bench) {
-		m, j := b.plan(t, "acme", "a1")
+		m, j := b.plan(t, "a1")
 		b.settle(t, j, b.busy(b.claim(t, j)))
 		b.report(t, "acme", mail.Feedback{EventID: "e1", SendID: m.SendID, Kind: mail.Processed, At: b.clock.Now()})
 		b.wantMail(t, m.ID, record.MailSent)
 		b.wantJob(t, j.ID, record.JobDone)
 	},
+	"the provider speaks of a mail that was cancelled": func(t *testing.T, b *bench) {
+		m, j := b.plan(t, "a1")
+		b.settle(t, j, b.busy(b.claim(t, j)))
+		b.hear(t, "acme", b.rejection("a1", func(e *ats.Event) { e.State = ats.Reopened }))
+		b.wantMail(t, m.ID, record.MailCancelled)
+		b.report(t, "acme", mail.Feedback{EventID: "e1", SendID: m.SendID, Kind: mail.Processed, At: b.clock.Now()})
+		b.wantMail(t, m.ID, record.MailSent)
+		b.clock.Pass(time.Minute)
+		if got := b.hear(t, "acme", b.rejection("a1")); got.Planned != 0 {
+			t.Errorf("rejected again: got %+v, want no second mail", got)
+		}
+	},
 	"a worker that vanished while sending leaves the mail unclear": func(t *testing.T, b *bench) {
-		m, j := b.plan(t, "acme", "a1")
+		m, j := b.plan(t, "a1")
 		b.claim(t, j)
 		b.clock.Pass(2 * lease)
 		swept, err := b.Sweep(t.Context(), time.Hour)
@@ -134,7 +146,7 @@ var settleTests = map[string]func(*testing.T, *bench){
 		}
 	},
 	"a worker that vanished after the provider spoke": func(t *testing.T, b *bench) {
-		m, j := b.plan(t, "acme", "a1")
+		m, j := b.plan(t, "a1")
 		b.claim(t, j)
 		b.report(t, "acme", mail.Feedback{EventID: "e1", SendID: m.SendID, Kind: mail.Delivered, At: b.clock.Now()})
 		b.clock.Pass(2 * lease)
@@ -155,7 +167,7 @@ var settleTests = map[string]func(*testing.T, *bench){
 			"unclear":  {unclear, record.MailUnclear, record.JobUnclear},
 		} {
 			t.Log(name)
-			m, j := b.plan(t, "acme", b.id("a"))
+			m, j := b.plan(t, b.id("a"))
 			n := b.claim(t, j)
 			b.clock.Pass(2 * lease)
 			if _, err := b.Sweep(t.Context(), time.Hour); err != nil {
@@ -167,7 +179,7 @@ var settleTests = map[string]func(*testing.T, *bench){
 		}
 	},
 	"a slow witness keeps a mail from leaving twice": func(t *testing.T, b *bench) {
-		m, j := b.plan(t, "acme", "a1")
+		m, j := b.plan(t, "a1")
 		n := b.claim(t, j)
 		b.clock.Pass(2 * lease)
 		if _, err := b.Sweep(t.Context(), time.Hour); err != nil {
@@ -184,7 +196,7 @@ var settleTests = map[string]func(*testing.T, *bench){
 		}
 	},
 	"a slow witness does not undo what a person decided": func(t *testing.T, b *bench) {
-		m, j := b.plan(t, "acme", "a1")
+		m, j := b.plan(t, "a1")
 		n := b.claim(t, j)
 		b.clock.Pass(2 * lease)
 		if _, err := b.Sweep(t.Context(), time.Hour); err != nil {
@@ -198,7 +210,7 @@ var settleTests = map[string]func(*testing.T, *bench){
 	},
 	"a run that ends without settling leaves the mail unclear": func(t *testing.T, b *bench) {
 		for _, state := range []record.JobState{record.JobWaiting, record.JobDead, record.JobDone} {
-			m, j := b.plan(t, "acme", b.id("a"))
+			m, j := b.plan(t, b.id("a"))
 			b.claim(t, j)
 			if err := b.FinishJob(t.Context(), j, record.Outcome{State: state, Error: "panic"}); err != nil {
 				t.Fatal(err)
@@ -208,7 +220,7 @@ var settleTests = map[string]func(*testing.T, *bench){
 		}
 	},
 	"a mail whose job is dead is failed, and can be retried": func(t *testing.T, b *bench) {
-		m, j := b.plan(t, "acme", "a1")
+		m, j := b.plan(t, "a1")
 		if err := b.FinishJob(t.Context(), j, record.Outcome{State: record.JobDead, Error: "no transport"}); err != nil {
 			t.Fatal(err)
 		}
@@ -222,7 +234,7 @@ var settleTests = map[string]func(*testing.T, *bench){
 		}
 	},
 	"an application that is reopened while its mail is on the way": func(t *testing.T, b *bench) {
-		m, j := b.plan(t, "acme", "a1")
+		m, j := b.plan(t, "a1")
 		n := b.claim(t, j)
 		b.hear(t, "acme", b.rejection("a1", func(e *ats.Event) { e.State = ats.Reopened }))
 		b.wantMail(t, m.ID, record.MailSending)
@@ -237,7 +249,7 @@ var settleTests = map[string]func(*testing.T, *bench){
 		}
 	},
 	"an application that is reopened while its mail leaves": func(t *testing.T, b *bench) {
-		m, j := b.plan(t, "acme", "a1")
+		m, j := b.plan(t, "a1")
 		n := b.claim(t, j)
 		b.hear(t, "acme", b.rejection("a1", func(e *ats.Event) { e.State = ats.Reopened }))
 		b.settle(t, j, sent(n))
@@ -248,7 +260,7 @@ var settleTests = map[string]func(*testing.T, *bench){
 		}
 	},
 	"settling twice changes nothing": func(t *testing.T, b *bench) {
-		m, j := b.plan(t, "acme", "a1")
+		m, j := b.plan(t, "a1")
 		n := b.claim(t, j)
 		b.settle(t, j, sent(n))
 		wantFault(t, b.SettleMail(t.Context(), j, m.ID, b.busy(n)), ats.Duplicate)

@@ -19,9 +19,11 @@ type Server struct {
 	sync.Mutex
 	// Answer answers one call.
 	Answer http.HandlerFunc
-	// Limit is what the vendor allows, measured by Now; nil is no limit.
-	Limit *rate.Limiter
-	Now   func() time.Time
+	// Limit is what the vendor allows, measured by Now; nil is no limit. Limited
+	// says when it answers again; by default Retry-After: 1.
+	Limit   *rate.Limiter
+	Limited func(http.Header)
+	Now     func() time.Time
 
 	failures []int
 	calls    int
@@ -72,7 +74,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.Unlock()
 	s.calls++
 	if s.Limit != nil && !s.Limit.AllowN(s.Now(), 1) {
-		w.Header().Set("Retry-After", "1")
+		if s.Limited == nil {
+			w.Header().Set("Retry-After", "1")
+		} else {
+			s.Limited(w.Header())
+		}
 		Refuse(w, http.StatusTooManyRequests)
 		return
 	}
