@@ -6,5 +6,5 @@ import "embed"
 // connector.yaml, its README.md and its samples, which simulations and the demo
 // play. A new folder is found by itself.
 //
-//go:embed */connector.yaml */README.md */testdata
+//go:embed */connector.yaml */README.md */testdata/*
 var Files embed.FS

@@ -46,7 +46,7 @@ func TestNothingPersonalIsLeftOutsideSQL(t *testing.T) {
 		seen.WriteString(dump)
 	}
 	l.post.hook = func(context.Context, mail.Message) { look() } // while jobs are at work
-	l.post.fail = func(n int, m mail.Message) error {
+	l.post.fail = func(_ int, m mail.Message) error {
 		switch {
 		case strings.HasPrefix(string(m.To.Address), "misaki.refused"):
 			return ats.Errorf(ats.Invalid, "550 %s: mailbox of %s unknown", string(m.To.Address), "<"+string(m.To.Address)+">")
@@ -54,7 +54,7 @@ func TestNothingPersonalIsLeftOutsideSQL(t *testing.T) {
 			return errors.New("reading the answer about " + string(m.To.Address))
 		case strings.HasPrefix(string(m.To.Address), "misaki.panics"):
 			panic(m)
-		case strings.HasPrefix(string(m.To.Address), "misaki.denied") && n%2 == 1:
+		case strings.HasPrefix(string(m.To.Address), "misaki.denied"):
 			return ats.Errorf(ats.Denied, "401 for %s", string(m.To.Address))
 		case strings.HasPrefix(string(m.To.Address), "misaki.busy"):
 			return ats.BusyFor(time.Hour, "429 for %s", string(m.To.Address))
@@ -62,11 +62,13 @@ func TestNothingPersonalIsLeftOutsideSQL(t *testing.T) {
 		return nil
 	}
 	l.start()
-	for _, id := range []string{"sent", "refused", "unclear", "panics", "busy", "denied"} {
+	for _, id := range []string{"sent", "refused", "unclear", "panics", "busy"} {
 		e := l.rejection(id)
 		e.PersonalLine = "プレゼンテーションが心に残りました。"
 		l.arrive(e)
 	}
+	l.office.open("other").Sending.Window = sending.Window{}
+	l.arriveFor("other", l.rejection("denied")) // pulls a brake
 	l.deliver(arrival([]byte(`{"unknown":"佐藤 美咲 <misaki.parked@example.jp>"}`)))
 	quarantined := arrival([]byte(`[{"candidate":{"email":"misaki.bad@example.jp"}}]`))
 	quarantined.Disposition, quarantined.Delivery.Payload.Header = record.Quarantined, http.Header{"X-Secret": {"hunter2"}}

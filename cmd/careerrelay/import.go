@@ -70,7 +70,7 @@ func (f *importFlags) open(s *settings, db *store.Store, path string) (*importFi
 	if err != nil {
 		return nil, err
 	}
-	conn, vendor, err := f.connect(company)
+	conn, vendor, err := f.connect(company, s.publicURL)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func (f *importFlags) open(s *settings, db *store.Store, path string) (*importFi
 
 // connect opens the connection, or as a preview of one that is not there yet
 // the vendor.
-func (f *importFlags) connect(company *configs.Company) (*spec.Tabular, string, error) {
+func (f *importFlags) connect(company *configs.Company, base string) (*spec.Tabular, string, error) {
 	own, ok := company.Connections[f.connection]
 	if !ok && f.vendor == "" {
 		return nil, "", ats.Errorf(ats.NotFound, "%s has no connection %s; write into its file: connections: {%s: {vendor: csv}}, or look at the file with --vendor first", company.ID, f.connection, f.connection)
@@ -100,7 +100,7 @@ func (f *importFlags) connect(company *configs.Company) (*spec.Tabular, string, 
 	var conn connectors.Connector
 	var err error
 	vendor := own.Vendor
-	opener := newOpener(http.DefaultClient, nil)
+	opener := newOpener(http.DefaultClient, nil, base)
 	switch {
 	case ok && f.vendor != "" && f.vendor != vendor:
 		return nil, "", ats.Errorf(ats.Conflict, "--vendor: %s/%s is a connection to %s", company.ID, f.connection, vendor)

@@ -10,8 +10,12 @@ import (
 	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/connectors"
 	"github.com/career-relay/connector/connectors/ashby"
+	"github.com/career-relay/connector/connectors/breezy"
+	"github.com/career-relay/connector/connectors/kombo"
 	"github.com/career-relay/connector/connectors/lever"
+	"github.com/career-relay/connector/connectors/merge"
 	"github.com/career-relay/connector/connectors/recruitee"
+	"github.com/career-relay/connector/connectors/smartrecruiters"
 	"github.com/career-relay/connector/connectors/spec"
 	"github.com/career-relay/connector/connectors/teamtailor"
 	"github.com/career-relay/connector/connectors/workable"
@@ -19,11 +23,15 @@ import (
 
 // coded lists the vendors that need more than a connector.yaml.
 var coded = map[string]func(spec.Spec, connectors.Env, func(any) error) (connectors.Connector, error){
-	"ashby":      ashby.Open,
-	"lever":      lever.Open,
-	"recruitee":  recruitee.Open,
-	"teamtailor": teamtailor.Open,
-	"workable":   workable.Open,
+	"ashby":           ashby.Open,
+	"breezy":          breezy.Open,
+	"kombo":           kombo.Open,
+	"lever":           lever.Open,
+	"merge":           merge.Open,
+	"recruitee":       recruitee.Open,
+	"smartrecruiters": smartrecruiters.Open,
+	"teamtailor":      teamtailor.Open,
+	"workable":        workable.Open,
 }
 
 // Vendors lists the vendors that are part of the program.

@@ -96,11 +96,11 @@ func (c *Connector) page(ctx context.Context, s api.Sweep) ([]connectors.Payload
 	}
 	news := make([]connectors.Payload, 0, len(rows))
 	for _, row := range rows {
-		body, rejected, err := kept(row)
+		body, decided, err := kept(row)
 		if err != nil {
 			return nil, "", err
 		}
-		news = append(news, s.Payload(body, rejected, c.now()))
+		news = append(news, s.Payload(body, decided, c.now()))
 	}
 	return news, next, nil
 }
@@ -108,7 +108,8 @@ func (c *Connector) page(ctx context.Context, s api.Sweep) ([]connectors.Payload
 // needed is all that is kept of an application that was not rejected.
 var needed = []string{"id", "outcome", "rejected_at", "remote_deleted_at", "remote_updated_at", "changed_at", "candidate_id", "job_id"}
 
-// kept returns what is worth keeping of a row, and when it was rejected.
+// kept returns what is worth keeping of a row, and when it was rejected; long
+// ago when nobody knows.
 func kept(row json.RawMessage) ([]byte, time.Time, error) {
 	var r map[string]json.RawMessage
 	if json.Unmarshal(row, &r) != nil || r["id"] == nil {
@@ -117,12 +118,17 @@ func kept(row json.RawMessage) ([]byte, time.Time, error) {
 	var at struct {
 		Outcome    string
 		RejectedAt string `json:"rejected_at"`
+		UpdatedAt  string `json:"remote_updated_at"`
 		DeletedAt  string `json:"remote_deleted_at"`
 	}
-	_ = json.Unmarshal(row, &at)                           // what is of another type, the rules will see
-	rejected, _ := time.Parse(time.RFC3339, at.RejectedAt) // so do they of a time that is none
-	if at.DeletedAt == "" && at.Outcome != "PENDING" && at.Outcome != "HIRED" {
-		return row, rejected, nil
+	_ = json.Unmarshal(row, &at) // what is of another type, the rules will see
+	if at.DeletedAt == "" && (at.RejectedAt != "" || at.Outcome != "" && at.Outcome != "PENDING" && at.Outcome != "HIRED") {
+		for _, text := range []string{at.RejectedAt, at.UpdatedAt} {
+			if decided, err := time.Parse(time.RFC3339, text); err == nil {
+				return row, decided, nil
+			}
+		}
+		return row, time.Unix(0, 0), nil
 	}
 	few := map[string]json.RawMessage{}
 	for _, name := range needed {
