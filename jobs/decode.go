@@ -219,8 +219,8 @@ func (g judge) write(e ats.Event, k record.Known, now time.Time) (mail.Message, 
 		SendID: consent.NewToken(), PersonalLine: e.PersonalLine,
 		UnsubscribeURL: g.w.PublicURL + "/u/" + stop.Token, OneClickURL: g.w.PublicURL + "/u/" + stop.Token,
 	}
-	if g.company.Relay.Mode == configs.RelayLink && !k.NoOffers {
-		l := record.Link{Token: consent.NewToken(), Kind: record.RelayLink, Expires: now.Add(consent.RelayLinkLife), Locale: locale}
+	if g.company.Relay.Mode == configs.RelayLink && !k.NoOffers && e.Consent != ats.ConsentNo {
+		l := record.Link{Token: consent.NewToken(), Kind: record.RelayLink, Expires: endOfDay(now.Add(consent.RelayLinkLife), g.company.Zone()), Locale: locale}
 		links = append(links, l)
 		letter.RelayURL, letter.RelayUntil = g.w.PublicURL+"/r/"+l.Token, l.Expires
 	}
@@ -231,3 +231,10 @@ func (g judge) write(e ats.Event, k record.Known, now time.Time) (mail.Message, 
 // stopLinkLife is how long an unsubscribe link works: longer than any mail is
 // kept.
 const stopLinkLife = 5 * 365 * 24 * time.Hour
+
+// endOfDay returns the end of the day of t: mail and page name a day, and a
+// reader takes the whole of it.
+func endOfDay(t time.Time, zone *time.Location) time.Time {
+	y, m, d := t.In(zone).Date()
+	return time.Date(y, m, d+1, 0, 0, 0, 0, zone)
+}

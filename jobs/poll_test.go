@@ -548,17 +548,18 @@ func TestPollByHand(t *testing.T) {
 func TestPollingRuns(t *testing.T) {
 	virtually(t, func(t *testing.T, l *lab) {
 		sources := l.source("globex")
+		l.company().Connections["ats"] = configs.Connection{Vendor: "fake", Poll: configs.Poll{Every: ats.Duration(time.Minute)}}
 		sources["globex"].fail = func(int) error { return ats.Errorf(ats.Denied, "401") }
 		stop := l.start()
-		time.Sleep(time.Minute)
+		time.Sleep(30 * time.Second)
 		sources["acme"].tell(l.rejection("1"))
-		time.Sleep(20 * time.Minute)
+		time.Sleep(150 * time.Second)
 		stop()
-		if got := sources["acme"].asked(); got < 2 || got > 3 {
-			t.Errorf("asked %d times in twenty minutes, want every fifteen", got)
+		if got := sources["acme"].asked(); got < 3 || got > 4 {
+			t.Errorf("asked %d times in three minutes, want at once and then every minute", got)
 		}
-		if got := sources["globex"].asked(); got != 2 {
-			t.Errorf("asked with a bad key %d times, want 2", got)
+		if got := sources["globex"].asked(); got != 1 {
+			t.Errorf("asked with a bad key %d times, want once", got)
 		}
 		l.letter("1")
 	})

@@ -299,7 +299,7 @@ type Audit struct {
 type Brake struct {
 	ID         string    `json:"id"`
 	Company    string    `json:"company"`
-	Kind       string    `json:"kind"` // "credentials", "volume"
+	Kind       string    `json:"kind"` // "credentials", "volume", "poll"
 	Cause      string    `json:"cause"`
 	OpenedAt   time.Time `json:"opened_at"`
 	ProbeAt    time.Time `json:"probe_at,omitzero"`

@@ -13,6 +13,7 @@ import (
 
 	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/record"
+	"github.com/career-relay/connector/rules/sending"
 )
 
 // checkEvent refuses what cannot be kept or found again.
@@ -64,14 +65,12 @@ func (t *tx) insertEvent(ctx context.Context, d record.Delivery, app, key string
 	return err
 }
 
-// CodeRepeated marks the event of a delivery that told what another delivery
-// had told before. It changes nothing, but ties the delivery to the
-// application, so that it is found and erased with it.
-const CodeRepeated = "repeated"
-
+// insertRepeat keeps that a delivery told what another had told before. It
+// changes nothing, but ties the delivery to the application, so that it is
+// found and erased with it.
 func (t *tx) insertRepeat(ctx context.Context, d record.Delivery, app, key string, e ats.Event) error {
 	e.Evidence, e.Status, e.Reason = "", "", ""
-	return t.insertEvent(ctx, d, app, key+" "+d.ID, e, record.Ruling{Action: "none", Code: CodeRepeated, Stale: true})
+	return t.insertEvent(ctx, d, app, key+" "+d.ID, e, record.Ruling{Action: "none", Code: sending.CodeRepeated, Stale: true})
 }
 
 const eventList = `SELECT id, delivery, application, state, side, evidence, clock, status, stale, action, code, checks, occurred_at, created_at FROM events`

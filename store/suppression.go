@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 
 	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/record"
@@ -40,18 +38,33 @@ func (t *tx) suppressed(ctx context.Context, company string, ref []byte) (all, o
 }
 
 // Unsubscribe puts the person of a stop link on the list of those who want no
-// offers. Results of selections still reach them.
+// offers, with every address that the company's mails to this person went to.
+// Results of selections still reach them.
 func (s *Store) Unsubscribe(ctx context.Context, l record.Link, how string) error {
 	err := s.update(ctx, func(ctx context.Context, t *tx) error {
-		var ref []byte
-		err := t.QueryRowContext(ctx, `SELECT address_ref FROM mails WHERE application = $1 AND company = $2 AND person_id = $3 ORDER BY id DESC LIMIT 1`, l.Application, l.Company, l.Person).Scan(&ref)
-		if errors.Is(err, sql.ErrNoRows) {
-			return ats.Errorf(ats.NotFound, "no mail goes with this link")
-		}
+		rows, err := t.QueryContext(ctx, `SELECT DISTINCT address_ref FROM mails WHERE company = $1 AND person_id = $2 AND address_ref IS NOT NULL`, l.Company, l.Person)
 		if err != nil {
 			return err
 		}
-		return t.suppress(ctx, l.Company, ref, ScopeOffers, how)
+		var refs [][]byte
+		err = scan(rows, func() error {
+			var ref []byte
+			err := rows.Scan(&ref)
+			refs = append(refs, ref)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if len(refs) == 0 {
+			return ats.Errorf(ats.NotFound, "no mail goes with this link")
+		}
+		for _, ref := range refs {
+			if err := t.suppress(ctx, l.Company, ref, ScopeOffers, how); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil && ats.FaultOf(err) == "" {
 		err = unavailable("unsubscribing", err)

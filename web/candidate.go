@@ -186,8 +186,12 @@ func (p *pages) landing(c *gin.Context, v *view) error {
 		Until      time.Time
 		Recipients []recipient
 		Names      string
-	}{v.link.Expires, all, v.names(all)})
+	}{lastMoment(v.link), all, v.names(all)})
 }
+
+// lastMoment is when a link still works. One that ends at midnight ends with
+// the day before.
+func lastMoment(l record.Link) time.Time { return l.Expires.Add(-time.Nanosecond) }
 
 func (p *pages) sent(c *gin.Context, v *view) error {
 	if err := v.inviting(); err != nil {
@@ -217,7 +221,7 @@ func (p *pages) confirmPage(c *gin.Context, v *view) error {
 	return v.render(c, http.StatusOK, "confirm", "confirm", struct {
 		Agreed []agreed
 		Until  time.Time
-	}{all, v.link.Expires})
+	}{all, lastMoment(v.link)})
 }
 
 // named returns the recipients whose names stand in the text that the person

@@ -129,7 +129,7 @@ sending: {mode: live, delay: 0s, window: always, holidays: none, max_age: 3650d,
 relay: {mode: "off"}
 `
 
-func write(t *testing.T, path, text string) {
+func write(t testing.TB, path, text string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)

@@ -34,6 +34,9 @@ func (s *screen) String() string {
 	return s.b.String()
 }
 
+// letterFrame is where the mailbox shows the exact bytes of a mail.
+var letterFrame = regexp.MustCompile(`<iframe[^>]* src="([^"]+)"`)
+
 var demoLine = regexp.MustCompile(`(?m)^  (mailbox|console|candidate page|recipient) +(\S+)`)
 
 // startDemo runs the command itself and returns the addresses it prints.
@@ -84,6 +87,15 @@ func TestTheDemoInABrowser(t *testing.T) {
 		t.Fatalf("the mailbox shows no mail:\n%s", text)
 	}
 	picture(desk, "mailbox.png")
+	if frame := letterFrame.FindStringSubmatch(desk.HTML()); frame == nil {
+		t.Error("the mailbox shows no letter")
+	} else if *pictures {
+		letter := browser.Page(t, webtest.Device{Width: 680, Height: 900, NoScript: true, Lang: "ja"})
+		letter.Go(places["mailbox"])
+		letter.Follow(func() { letter.Click(`form[action="/login/demo"] button`) })
+		letter.Go(strings.TrimSuffix(places["console"], "/") + frame[1])
+		picture(letter, "mail-ja.png")
+	}
 	desk.Go(places["console"])
 	picture(desk, "console.png")
 

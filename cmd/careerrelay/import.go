@@ -45,7 +45,7 @@ func importFlag(c *cobra.Command) *importFlags {
 	c.Flags().StringVar(&f.connection, "connection", "", "the company's connection that the file belongs to (required)")
 	c.Flags().StringVar(&f.vendor, "vendor", "", "the product that wrote the file, for a connection that is not set up yet (preview only)")
 	c.Flags().StringVar(&f.sheet, "sheet", "", "the sheet of a workbook with several")
-	c.Flags().BoolVar(&f.old, "include-old", false, "also take in what was decided, or applied for, too long ago; its mails wait with a reason of their own")
+	c.Flags().BoolVar(&f.old, "include-old", false, "also take in decisions older than the company's max_age; their mails wait with a reason of their own")
 	return f
 }
 

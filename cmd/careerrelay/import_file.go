@@ -65,7 +65,7 @@ var verdicts = []struct {
 	{rowUnknown, "parked until the label is explained; no mail"},
 	{rowAmbiguous, "parked until the label is explained; no mail"},
 	{rowUnread, "cannot be read; no mail"},
-	{rowTooOld, "left out; --include-old takes it in"},
+	{rowTooOld, "left out: decided or applied for too long ago"},
 	{rowKnown, "left out: nothing new"},
 	{rowImported, "left out: imported before"},
 	{rowDuplicate, "left out: stands above"},
@@ -123,12 +123,14 @@ type intake struct {
 	conn       *spec.Tabular
 	sheet      *table.Sheet
 	db         rowStore
-	old        bool // take in what is too old
+	old        bool // take in what was decided too long ago
 	reveal     bool
 	now        time.Time
 
-	seen  map[string]*sighting // by application
-	twins map[string]twin      // by person and job
+	calendar sending.Calendar
+	zone     *time.Location
+	seen     map[string]*sighting // by application
+	twins    map[string]twin      // by person and job
 }
 
 // A twin is the row of a person and a job that has the mail.
@@ -148,6 +150,7 @@ type sighting struct {
 // survey reads the file once to its end, so that what cannot be read is refused
 // before anything is kept, and finds rows about the same application.
 func (in *intake) survey(ctx context.Context) error {
+	in.calendar, in.zone = in.company.Calendar(), in.company.Zone()
 	in.seen, in.twins = map[string]*sighting{}, map[string]twin{}
 	for row, err := range in.sheet.Rows() {
 		if aboutRow(err) || err == nil && row.Skip != "" {
@@ -221,7 +224,7 @@ func (in *intake) read(row table.Row, err error) judged {
 	j := judged{Row: row.Number}
 	switch {
 	case err != nil:
-		j.end(rowUnread, strings.TrimPrefix(err.Error(), "row "+strconv.Itoa(row.Number)+", "))
+		j.end(rowUnread, strings.TrimLeft(strings.TrimPrefix(err.Error(), "row "+strconv.Itoa(row.Number)), ":, "))
 		return j
 	case row.Skip != "":
 		j.end(rowNote, row.Skip)
@@ -356,16 +359,18 @@ var kept = map[ats.State]verdict{ats.Withdrawn: rowWithdrawn, ats.Hired: rowHire
 // decide asks the rules that will decide about the mail.
 func (in *intake) decide(j *judged, k record.RowKnown) {
 	e := *j.event
-	plan := sending.Decide(in.company.Sending, in.company.Calendar(), sending.Facts{
-		Event: e, Previous: k.State, PreviousAt: k.StateAt, Cold: true, Now: in.now, Zone: in.company.Zone(), Suppressed: k.Suppressed, Written: k.Written,
+	plan := sending.Decide(in.company.Sending, in.calendar, sending.Facts{
+		Event: e, Previous: k.State, PreviousAt: k.StateAt, Cold: true, Now: in.now, Zone: in.zone, Suppressed: k.Suppressed, Written: k.Written,
 	})
-	reason := sending.Words(plan.Code, "en")
-	old, other := in.tooOld(e, j.reading.Applied), in.twins[personAndJob(&e)]
+	reason, other := sending.Words(plan.Code, "en"), in.twins[personAndJob(&e)]
+	age, applied := in.now.Sub(e.At), in.now.Sub(j.reading.Applied)
 	switch {
 	case plan.Stale:
 		j.end(rowKnown, reason)
-	case old != "" && k.State == "" && !in.old:
-		j.end(rowTooOld, old)
+	case !j.reading.Applied.IsZero() && applied > maxApplied && (e.State == ats.Rejected || k.State == ""):
+		j.end(rowTooOld, fmt.Sprintf("applied %d days ago, more than %s: taken for bookkeeping", days(applied), ats.Duration(maxApplied)))
+	case age > in.company.Sending.MaxAge.Std() && k.State == "" && !in.old:
+		j.end(rowTooOld, fmt.Sprintf("decided %d days ago, more than %s; --include-old takes it in", days(age), in.company.Sending.MaxAge))
 	case e.State != ats.Rejected:
 		j.take(cmp.Or(kept[e.State], rowExcluded), reason)
 	case plan.Code == sending.CodeNoAddress:
@@ -377,39 +382,27 @@ func (in *intake) decide(j *judged, k record.RowKnown) {
 	case k.Twin != "":
 		j.end(rowSame, "the same person and job as the application "+k.Twin)
 	default:
-		in.hold(j, plan, old)
+		in.hold(j, plan)
 	}
 }
 
 // hold tells a mail that only waits for its release from one at which a person
 // must look.
-func (in *intake) hold(j *judged, plan sending.Plan, old string) {
+func (in *intake) hold(j *judged, plan sending.Plan) {
 	for _, c := range plan.Checks {
 		if !c.OK && c.Code != sending.CodeCold {
 			j.take(rowHeld, sending.Words(c.Code, "en"))
 			return
 		}
 	}
-	switch {
-	case old != "":
-		j.take(rowHeld, old)
-	case j.event.Clock == ats.ReceivedClock:
-		j.take(rowMail, "the file has no time of the decision; that of the import counts")
-	default:
-		j.take(rowMail, "")
+	reason := ""
+	if j.event.Clock == ats.ReceivedClock {
+		reason = "the file has no time of the decision; that of the import counts"
 	}
+	j.take(rowMail, reason)
 }
 
-// tooOld says why a decision is history, "" when it is not.
-func (in *intake) tooOld(e ats.Event, applied time.Time) string {
-	switch age := in.now.Sub(e.At); {
-	case age > in.company.Sending.MaxAge.Std():
-		return fmt.Sprintf("decided %d days ago, more than %s", int(age.Hours()/24), in.company.Sending.MaxAge)
-	case !applied.IsZero() && in.now.Sub(applied) > maxApplied:
-		return fmt.Sprintf("applied %d days ago, more than %s", int(in.now.Sub(applied).Hours()/24), ats.Duration(maxApplied))
-	}
-	return ""
-}
+func days(d time.Duration) int { return int(d.Hours() / 24) }
 
 // noAddress says what is wrong with an address.
 func noAddress(e ats.Event) string {

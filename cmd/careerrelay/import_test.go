@@ -8,14 +8,17 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/career-relay/connector/ats"
@@ -290,12 +293,12 @@ func TestImportVerdicts(t *testing.T) {
 		},
 		"decided long ago": {
 			rows: "1,髙橋,a@example.jp,営業,不採用,,2026/10/1,,,,\n2,佐藤,b@example.jp,営業,辞退,,2026/10/1,,,,",
-			want: []string{"too_old: decided 49 days ago, more than 30d", "too_old: decided 49 days ago, more than 30d"},
+			want: []string{"too_old: decided 49 days ago, more than 30d; --include-old takes it in", "too_old: decided 49 days ago, more than 30d; --include-old takes it in"},
 		},
-		"applied for years ago": {rows: "1,髙橋,a@example.jp,営業,不採用,,2026/11/19,2023/11/19,,,", want: []string{"too_old: applied 1096 days ago, more than 365d"}},
+		"applied for years ago": {rows: "1,髙橋,a@example.jp,営業,不採用,,2026/11/19,2023/11/19,,,", want: []string{"too_old: applied 1096 days ago, more than 365d: taken for bookkeeping"}},
 		"old, and wanted": {
 			rows: "1,髙橋,a@example.jp,営業,不採用,,2026/10/1,,,,\n2,佐藤,b@example.jp,営業,不採用,,2026/11/19,2023/11/19,,,\n3,鈴木,c@example.jp,営業,辞退,,2026/10/1,,,,", old: true,
-			want: []string{"held: The decision is too old; a person must release it.", "held: applied 1096 days ago, more than 365d", "withdrawn: The candidate withdrew."},
+			want: []string{"held: The decision is too old; a person must release it.", "too_old: applied 1096 days ago, more than 365d: taken for bookkeeping", "withdrawn: The candidate withdrew."},
 		},
 		"an application that is known": {
 			rows: "1,髙橋,a@example.jp,営業,不採用,,2026/11/19,,,,\n2,佐藤,b@example.jp,営業,採用,,2026/11/19,,,,\n3,鈴木,c@example.jp,営業,不採用,,2026/11/1,,,,\n4,田中,d@example.jp,営業,不採用,,2026/11/19,,,,\n5,伊藤,e@example.jp,営業,不採用,,2026/11/19,,,,",
@@ -495,7 +498,7 @@ func TestImportCommands(t *testing.T) {
 			t.Errorf("%s: %d %s", next, code, errOut)
 		}
 	}
-	if again := d.run(t.Context(), path); again.Saved != 0 || again.Batch != "" || again.Counts[rowImported] != 3 {
+	if again := d.run(t.Context(), path); again.Saved != 0 || again.Batch != "" || again.Counts[rowImported] != 4 {
 		t.Errorf("again: got %+v", again)
 	}
 	if code, out, _ = d.call(t.Context(), append([]string{"import", "run", path, "--reason", "once more"}, at...)...); code != exitDone || !strings.Contains(out, "nothing new") || !strings.Contains(out, "acme is in dry_run") {
@@ -529,7 +532,8 @@ func TestImportGoesOn(t *testing.T) {
 		rows = append(rows, rejected(fmt.Sprint("A", i)))
 	}
 	path := d.file("list.csv", rows...)
-	s := &settings{lookup: func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }, configs: d.env["CONFIGS"], data: d.env["DATA"], publicURL: "http://localhost"}
+	s := &settings{}
+	s.bind(pflag.NewFlagSet("", pflag.ContinueOnError), func(name string) (string, bool) { v, ok := d.env[name]; return v, ok })
 	db, err := openStore(t.Context(), s, true, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -664,4 +668,40 @@ func TestAnImportWaitsForItsRelease(t *testing.T) {
 			t.Error("the log holds personal data")
 		}
 	})
+}
+
+// importedRows is how many rows the benchmark imports.
+const importedRows = 100_000
+
+// BenchmarkImport imports a long file by the built binary: how many rows a
+// second, and how much memory at most.
+func BenchmarkImport(b *testing.B) {
+	binary := filepath.Join(b.TempDir(), "careerrelay")
+	if out, err := exec.Command("go", "build", "-tags", "nomsgpack", "-o", binary, ".").CombinedOutput(); err != nil {
+		b.Fatalf("building: %v\n%s", err, out)
+	}
+	for b.Loop() {
+		dir := b.TempDir()
+		write(b, filepath.Join(dir, "configs", "acme.yaml"), deskCompany)
+		write(b, filepath.Join(dir, "configs", "relay.yaml"), walkShared)
+		var rows strings.Builder
+		rows.WriteString("応募ID,氏名,メール,職種,選考結果,選考終了日\n")
+		for i := range importedRows {
+			rows.WriteString(rejected(fmt.Sprint("A", i)) + "\n")
+		}
+		path := filepath.Join(dir, "list.csv")
+		write(b, path, rows.String())
+		for _, verb := range []string{"preview", "run"} {
+			cmd := exec.CommandContext(b.Context(), binary, "import", verb, path, "--company", "acme", "--connection", "list", "--reason", "November")
+			cmd.Env = append(os.Environ(), "CONFIGS="+filepath.Join(dir, "configs"), "DATA="+filepath.Join(dir, "data"), "SECRET=s3cret", "NETWORK_URL=https://network.example.jp/referrals", "NETWORK_KEY="+networkKey)
+			begun := time.Now()
+			if out, err := cmd.CombinedOutput(); err != nil {
+				b.Fatalf("%s: %v\n%s", verb, err, out)
+			}
+			b.ReportMetric(importedRows/time.Since(begun).Seconds(), "rows/s-"+verb)
+			if use, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+				b.ReportMetric(float64(use.Maxrss)/1000, "MB-"+verb)
+			}
+		}
+	}
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/career-relay/connector/mapping"
 )
 
-func vendorCommand(*settings) *cobra.Command {
-	return noun("vendor", "The applicant tracking systems that are understood", vendorList(), vendorShow(), vendorFields(), vendorTry())
+func vendorCommand(s *settings) *cobra.Command {
+	return noun("vendor", "The applicant tracking systems that are understood", vendorList(), vendorShow(), vendorFields(), vendorTry(), vendorPoll(s))
 }
 
 // A vendorView is a vendor as list and show print it.

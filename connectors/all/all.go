@@ -14,10 +14,12 @@ import (
 	"github.com/career-relay/connector/connectors/kombo"
 	"github.com/career-relay/connector/connectors/lever"
 	"github.com/career-relay/connector/connectors/merge"
+	"github.com/career-relay/connector/connectors/pinpoint"
 	"github.com/career-relay/connector/connectors/recruitee"
 	"github.com/career-relay/connector/connectors/smartrecruiters"
 	"github.com/career-relay/connector/connectors/spec"
 	"github.com/career-relay/connector/connectors/teamtailor"
+	unifiedto "github.com/career-relay/connector/connectors/unified-to"
 	"github.com/career-relay/connector/connectors/workable"
 )
 
@@ -28,9 +30,11 @@ var coded = map[string]func(spec.Spec, connectors.Env, func(any) error) (connect
 	"kombo":           kombo.Open,
 	"lever":           lever.Open,
 	"merge":           merge.Open,
+	"pinpoint":        pinpoint.Open,
 	"recruitee":       recruitee.Open,
 	"smartrecruiters": smartrecruiters.Open,
 	"teamtailor":      teamtailor.Open,
+	"unified-to":      unifiedto.Open,
 	"workable":        workable.Open,
 }
 

@@ -51,6 +51,7 @@ const (
 const (
 	CodeScheduled     = "scheduled"
 	CodeStale         = "stale"
+	CodeRepeated      = "repeated" // another delivery told this before
 	CodeErased        = "erased"
 	CodeNotRejected   = "not_rejected"
 	CodeCandidateSide = "candidate_side"

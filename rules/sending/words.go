@@ -3,6 +3,7 @@ package sending
 // words says each code in a sentence: Japanese, English.
 var words = map[string][2]string{
 	CodeScheduled:     {"予定の時刻に送ります。", "It goes out at its time."},
+	CodeRepeated:      {"すでに知っているできごとが、別の受信でもう一度届きました。何も変えません。", "Another delivery told this before; it changes nothing."},
 	CodeStale:         {"すでに知っている状態より古いできごとなので、何も変えません。", "The event is older than what is known and changes nothing."},
 	CodeErased:        {"候補者の情報は消去済みです。", "The candidate was erased."},
 	CodeNotRejected:   {"いまは見送りの状態ではありません。", "The application is not rejected now."},
