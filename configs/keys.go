@@ -57,6 +57,17 @@ var connectionKeys = &shape{open: true, fields: []field{
 		{key: "map", shape: shape{each: &shape{kind: prose}, about: "Where single fields are for this rule, in jq."}},
 	}}}},
 	{key: "map", shape: shape{each: &shape{kind: prose}, about: "Where single fields are, in place of the vendor's, in jq."}},
+	{key: "table", shape: shape{about: "What is known of files that are imported; see careerrelay vendor show csv.", fields: []field{
+		{key: "encoding", shape: shape{words: []string{"utf-8", "cp932", "utf-16le", "utf-16be"}, about: "Default: found out."}},
+		{key: "delimiter", shape: shape{words: []string{"comma", "tab", "semicolon", "pipe"}, about: "Default: found out."}},
+		{key: "header", shape: shape{kind: count, about: "The row of the header. Default: found out."}},
+		{key: "sheet", shape: shape{kind: oneLine, about: "The sheet of a workbook with several."}},
+		{key: "columns", shape: shape{about: "The headers of a column in place of the common ones.", each: &shape{either: []*shape{{kind: oneLine}, {list: &shape{kind: oneLine}}}}}},
+		{key: "keep", shape: shape{list: &shape{kind: oneLine}, about: "Headers of further columns, for the company's own rules."}},
+		{key: "outcomes", shape: shape{about: "What the labels of results mean.", each: &shape{
+			words: []string{"rejected", "withdrawn", "hired", "position_closed", "ongoing", "ignored"},
+		}}},
+	}}},
 	{key: "quarantine", preset: "72h", shape: shape{kind: duration, about: "How long deliveries with a bad signature are kept; 0 refuses them unkept."}},
 	{key: "paused", preset: "false", shape: shape{kind: truth, about: "Take deliveries, but do not work on them."}},
 }}

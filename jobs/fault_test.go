@@ -206,11 +206,11 @@ func TestTheMachinesClockIsWrong(t *testing.T) {
 				l.start()
 				time.Sleep(2 * time.Second)
 				l.expect("1", record.MailSent, "")
-				id := l.arrive(l.news("2", ats.Rejected))
 				l.ats.complete = func(context.Context, *ats.Event) error {
 					time.Sleep(lost + 10*time.Second) // deaf, but inside its lease
 					return nil
 				}
+				id := l.arrive(l.rejection("2"))
 				time.Sleep(lost + 15*time.Second)
 				if j := l.job(id); j.State != record.JobDone || j.Seq != 1 {
 					t.Errorf("job %+v", j)

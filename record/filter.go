@@ -43,6 +43,40 @@ type Filter struct {
 // ByDue is the order of an outbox: what leaves next comes first.
 const ByDue = "due"
 
+// states are what State can be, by the kind of row as the audit log calls it.
+var states = map[string][]string{
+	"delivery":    {"new", "decoded", "ignored", "parked", "quarantined"},
+	"application": {"rejected", "withdrawn", "hired", "reopened", "closed", "erased", "merged"},
+	"mail":        {"held", "stopped", "sending", "sent", "unclear", "failed", "cancelled", "suppressed"},
+	"job":         {"waiting", "dispatched", "running", "done", "dead", "cancelled", "unclear"},
+	"referral":    {"waiting", "handed_over", "failed", "cancelled", "withdrawn"},
+	"consent":     {"given", "withdrawn"},
+	"batch":       {"running", "done", "interrupted"},
+}
+
+// States lists the states of a kind of row.
+func States(noun string) []string { return slices.Clone(states[noun]) }
+
+// CheckState refuses a state that no row of this kind can have: the list would
+// be empty, and nobody would know why.
+func (f Filter) CheckState(noun string) error {
+	if known := states[noun]; f.State != "" && len(known) > 0 && !slices.Contains(known, f.State) {
+		return ats.Errorf(ats.Invalid, "state: %q is not a state of %s; have %s", f.State, Plural(noun), strings.Join(known, " "))
+	}
+	return nil
+}
+
+// plurals are those that want more than an s.
+var plurals = map[string]string{"delivery": "deliveries", "batch": "batches"}
+
+// Plural is the word for several rows of a kind.
+func Plural(noun string) string {
+	if p, ok := plurals[noun]; ok {
+		return p
+	}
+	return noun + "s"
+}
+
 // names maps the words of URLs and flags to fields.
 var names = map[string]func(*Filter) *string{
 	"id":          func(f *Filter) *string { return &f.ID },

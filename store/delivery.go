@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/career-relay/connector/ats"
@@ -68,16 +67,10 @@ func (l *letter) compare(other *letter) int {
 	)
 }
 
-// The inbox writes what is waiting in one transaction: two writers, no timer.
-// The next group forms while the disk confirms the one before, so a lone
-// request does not wait for company.
+// The inbox writes what is waiting in one transaction.
 type inbox struct {
-	s       *Store
-	group   int // rows of one transaction, at most
-	queue   chan *letter
-	quit    chan struct{}
-	stopped chan struct{}
-	writers sync.WaitGroup
+	s    *Store
+	line *line[*letter]
 }
 
 const (
@@ -87,75 +80,27 @@ const (
 )
 
 func newInbox(s *Store, writers, group int) *inbox {
-	in := &inbox{s: s, group: group, queue: make(chan *letter, inboxQueue), quit: make(chan struct{}), stopped: make(chan struct{})}
-	for range writers {
-		in.writers.Go(in.run)
+	if !s.pg {
+		writers = 1 // like the database
 	}
+	in := &inbox{s: s}
+	in.line = &line[*letter]{lanes: writers, most: group, room: inboxQueue, work: in.write}
 	return in
 }
 
 func (in *inbox) put(ctx context.Context, l *letter) error {
-	select {
-	case <-in.quit:
-		return ats.Errorf(ats.Busy, "shutting down")
-	default:
-	}
-	select {
-	case in.queue <- l:
-	default:
-		return ats.Errorf(ats.Busy, "%d deliveries are waiting to be written", inboxQueue)
+	if err := in.line.join(l); err != nil { //nolint:contextcheck // others share the transaction
+		return err
 	}
 	select {
 	case err := <-l.kept:
 		return err
 	case <-ctx.Done():
 		return ats.Errorf(ats.Busy, "waiting for the commit: %w", ctx.Err())
-	case <-in.stopped:
-	}
-	select {
-	case err := <-l.kept:
-		return err
-	default: // queued after the writers had left
-		return ats.Errorf(ats.Busy, "shutting down")
 	}
 }
 
-func (in *inbox) run() {
-	for {
-		select {
-		case first := <-in.queue:
-			in.write(in.collect(first))
-		case <-in.quit:
-			for {
-				select {
-				case first := <-in.queue:
-					in.write(in.collect(first))
-				default:
-					return
-				}
-			}
-		}
-	}
-}
-
-func (in *inbox) collect(first *letter) []*letter {
-	letters := []*letter{first}
-	for len(letters) < in.group {
-		select {
-		case l := <-in.queue:
-			letters = append(letters, l)
-		default:
-			return letters
-		}
-	}
-	return letters
-}
-
-func (in *inbox) close() {
-	close(in.quit)
-	in.writers.Wait()
-	close(in.stopped)
-}
+func (in *inbox) close() { in.line.close() }
 
 // write commits letters together and answers each. If the database refuses the
 // group, each letter is tried alone, so that one bad row cannot fail the
@@ -163,7 +108,6 @@ func (in *inbox) close() {
 func (in *inbox) write(letters []*letter) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	slices.SortFunc(letters, (*letter).compare)
 	err := in.commit(ctx, letters)
 	if err == nil {
 		return
@@ -179,15 +123,13 @@ func (in *inbox) write(letters []*letter) {
 	}
 }
 
-// commit keeps letters, which are sorted, in one transaction and answers each
-// when it is committed.
+// commit keeps letters in one transaction and answers each when it is committed.
 func (in *inbox) commit(ctx context.Context, letters []*letter) error {
-	unique := slices.CompactFunc(slices.Clone(letters), func(a, b *letter) bool { return a.compare(b) == 0 })
 	keep := in.keepEach
 	if in.s.pg {
 		keep = in.keepAll
 	}
-	kept, err := keep(ctx, unique)
+	kept, err := keep(ctx, letters)
 	if err != nil {
 		return err
 	}
@@ -245,6 +187,7 @@ func (in *inbox) keepEach(ctx context.Context, letters []*letter) (map[string]bo
 // keepAll does the same in a single statement, which is a transaction of its
 // own: on PostgreSQL the round trips cost most.
 func (in *inbox) keepAll(ctx context.Context, letters []*letter) (map[string]bool, error) {
+	slices.SortFunc(letters, (*letter).compare)
 	var ids, companies, connections, vendors, doors, keys, dispositions, reasons []string
 	var sizes, received, expires []int64
 	var payloads [][]byte

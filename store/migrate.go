@@ -117,7 +117,7 @@ func (s *Store) apply(ctx context.Context, t *tx, file string) error {
 func statements(text string, pg bool) []string {
 	words := strings.NewReplacer(" BYTES", " BLOB")
 	if pg {
-		words = strings.NewReplacer(" BYTES", " BYTEA", " TEXT", ` TEXT COLLATE "C"`)
+		words = strings.NewReplacer(" BYTES", " BYTEA", " TEXT", ` TEXT COLLATE "C"`, " WITHOUT ROWID", "")
 	}
 	var out []string
 	for s := range strings.SplitSeq(text, ";\n") {

@@ -48,7 +48,12 @@ func TestPlans(t *testing.T) {
 		"jobs by address": func(s *store.Store) error {
 			return second(s.Jobs(ctx, record.Filter{Company: "company-3", Email: "x@example.jp"}))
 		},
-		"mails by app": func(s *store.Store) error { return second(s.Mails(ctx, record.Filter{Application: "application-7"})) },
+		"mails by app":     func(s *store.Store) error { return second(s.Mails(ctx, record.Filter{Application: "application-7"})) },
+		"mails of a batch": func(s *store.Store) error { return second(s.Mails(ctx, record.Filter{Batch: "b7"})) },
+		"rows of a file": func(s *store.Store) error {
+			rows := []record.Row{{Key: "k", Application: "application-7", Email: "x@example.jp"}}
+			return second(s.KnownRows(ctx, "company-3", "main", rows, time.Now()))
+		},
 		"mails by address": func(s *store.Store) error {
 			return second(s.Mails(ctx, record.Filter{Company: "c", Email: "x@example.jp"}))
 		},

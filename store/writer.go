@@ -10,8 +10,6 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
-
-	"github.com/career-relay/connector/ats"
 )
 
 // A writer runs functions in transactions.
@@ -84,16 +82,11 @@ func outage(err error) bool {
 }
 
 // A group shares one transaction among the functions that wait at the same
-// time (SQLite, which has one writer anyway). There is no timer: the next
-// group forms while the disk confirms the one before, so a lone caller does
-// not wait. Each function runs in a savepoint and fails alone.
+// time (SQLite, which has one writer anyway). Each fails alone.
 type group struct {
-	most  int // functions in one transaction, at most
-	db    *sql.DB
-	conn  *cached
-	queue chan call
-	quit  chan struct{}
-	done  chan struct{}
+	db   *sql.DB
+	conn *cached
+	line *line[call]
 }
 
 type call struct {
@@ -105,71 +98,28 @@ type call struct {
 const maxGroup = 256
 
 func newGroup(db *sql.DB, conn *sql.Conn, most int) *group {
-	g := &group{
-		most: most, db: db, conn: &cached{conn: conn, prepared: map[string]*sql.Stmt{}},
-		queue: make(chan call, maxGroup), quit: make(chan struct{}), done: make(chan struct{}),
-	}
-	go g.run()
+	g := &group{db: db, conn: &cached{conn: conn, prepared: map[string]*sql.Stmt{}}}
+	g.line = &line[call]{lanes: 1, most: most, work: g.commit}
 	return g
 }
 
+// do returns when the function ran, even if the caller has left: only then is
+// it known what happened.
 func (g *group) do(ctx context.Context, fn func(context.Context, *tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	c := call{fn: fn, result: make(chan error, 1)}
-	select {
-	case g.queue <- c:
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-g.quit:
-		return ats.Errorf(ats.Busy, "the database is closed")
-	}
-	// Once queued the function will run, so its end must be awaited even if
-	// the caller has left: only then is it known what happened.
-	select {
-	case err := <-c.result:
+	if err := g.line.join(c); err != nil { //nolint:contextcheck // others share the transaction
 		return err
-	case <-g.done:
 	}
-	select {
-	case err := <-c.result:
-		return err
-	default:
-		return ats.Errorf(ats.Busy, "the database is closed")
-	}
-}
-
-func (g *group) run() {
-	defer close(g.done)
-	for {
-		select {
-		case first := <-g.queue:
-			g.commit(g.collect(first))
-		case <-g.quit:
-			for len(g.queue) > 0 {
-				g.commit(g.collect(<-g.queue))
-			}
-			return
-		}
-	}
-}
-
-func (g *group) collect(first call) []call {
-	calls := []call{first}
-	for len(calls) < g.most {
-		select {
-		case c := <-g.queue:
-			calls = append(calls, c)
-		default:
-			return calls
-		}
-	}
-	return calls
+	return <-c.result
 }
 
 func (g *group) commit(calls []call) {
 	// The functions see no caller's context: one that is cancelled must not
 	// interrupt a transaction that others share.
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
+	ctx := context.Background()
 	results := make([]error, len(calls))
 	err := g.transact(ctx, calls, results)
 	for i, c := range calls {
@@ -186,10 +136,16 @@ func (g *group) transact(ctx context.Context, calls []call, results []error) err
 	if _, err := g.conn.ExecContext(ctx, `BEGIN IMMEDIATE`); err != nil {
 		return err
 	}
-	for i, c := range calls {
-		var err error
-		if results[i], err = g.savepoint(ctx, c.fn); err != nil {
-			return g.undo(ctx, err)
+	if len(calls) == 1 { // the transaction is its savepoint
+		if results[0] = protect(ctx, calls[0].fn, &tx{querier: plain{g.conn}}); results[0] != nil {
+			return g.undo(ctx, nil)
+		}
+	} else {
+		for i, c := range calls {
+			var err error
+			if results[i], err = g.savepoint(ctx, c.fn); err != nil {
+				return g.undo(ctx, err)
+			}
 		}
 	}
 	if _, err := g.conn.ExecContext(ctx, `COMMIT`); err != nil {
@@ -198,10 +154,10 @@ func (g *group) transact(ctx context.Context, calls []call, results []error) err
 	return nil
 }
 
-// undo ends a group that cannot be committed, even when its time is up. SQLite
-// may have undone it already, which then is an error without meaning.
+// undo ends a group that cannot be committed. SQLite may have undone it already,
+// which then is an error without meaning.
 func (g *group) undo(ctx context.Context, cause error) error {
-	_, _ = g.conn.ExecContext(context.WithoutCancel(ctx), `ROLLBACK`)
+	_, _ = g.conn.ExecContext(ctx, `ROLLBACK`)
 	return cause
 }
 
@@ -231,13 +187,12 @@ func protect(ctx context.Context, fn func(context.Context, *tx) error, t *tx) (e
 }
 
 func (g *group) close() error {
-	close(g.quit)
-	<-g.done
+	g.line.close()
 	return errors.Join(g.conn.close(), g.db.Close())
 }
 
 // A cached connection prepares each statement once. It is used by one
-// goroutine only.
+// goroutine at a time.
 type cached struct {
 	conn     *sql.Conn
 	prepared map[string]*sql.Stmt

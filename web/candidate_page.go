@@ -231,7 +231,7 @@ func (p *pages) guest(c *gin.Context, prefix, kind string) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	company, err := p.Tenants.Company(link.Company)
+	company, err := p.tenant(link.Company)
 	if err != nil {
 		return nil, err
 	}

@@ -613,6 +613,16 @@ func TestPagesDuringAnOutage(t *testing.T) {
 	}
 }
 
+func TestABrokenCompanyFileIsOurOutage(t *testing.T) {
+	s := newSite(t)
+	token := s.invite(record.Link{Kind: record.RelayLink, Locale: "ja"})[0]
+	s.company.ID = "another"
+	s.status = []configs.Status{{Company: "acme", Errors: []string{"acme.yaml:3: locale: unknown"}}}
+	if got := s.get("/r/" + token); got.code != http.StatusServiceUnavailable {
+		t.Errorf("status %d, want 503: the person's link is good", got.code)
+	}
+}
+
 func TestBrokenLettersAreOurOutage(t *testing.T) {
 	s := newSite(t)
 	tokens := s.invite(record.Link{Kind: record.RelayLink, Locale: "ja"})

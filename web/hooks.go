@@ -275,7 +275,7 @@ func (h *hooks) connect(v *visit) (*configs.Company, connectors.Connector, error
 // company finds a company. Its name comes from a stranger's request and may be
 // anything, so it does not stand in the error.
 func (h *hooks) company(id string) (*configs.Company, error) {
-	company, err := h.Tenants.Company(id)
+	company, err := h.tenant(id)
 	if ats.FaultOf(err) == ats.NotFound {
 		err = ats.Errorf(ats.NotFound, "no such company")
 	}

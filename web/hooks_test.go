@@ -343,6 +343,22 @@ func TestADatabaseThatIsAway(t *testing.T) {
 	}
 }
 
+// A vendor may take 404 for the end of an address and never come again.
+func TestACompanyWhoseFileIsBrokenIsAway(t *testing.T) {
+	s := door(t, func(s *site) {
+		s.status = []configs.Status{{Company: "broken", Errors: []string{"broken.yaml:3: locale: unknown"}}}
+	})
+	for path, code := range map[string]int{
+		"/hooks/broken/greenhouse": http.StatusServiceUnavailable, "/hooks/mail/broken": http.StatusServiceUnavailable,
+		"/hooks/never-heard-of/greenhouse": http.StatusNotFound, "/hooks/mail/never-heard-of": http.StatusNotFound,
+	} {
+		got := s.do(s.request(http.MethodPost, path, "{}"))
+		if got.code != code || (got.header.Get("Retry-After") != "") != (code == http.StatusServiceUnavailable) {
+			t.Errorf("%s: %d, Retry-After %q; want %d", path, got.code, got.header.Get("Retry-After"), code)
+		}
+	}
+}
+
 func TestWhatIsKeptOfADelivery(t *testing.T) {
 	s := door(t)
 	r := s.signed("greenhouse", "{}", "first", signature, morning)

@@ -25,40 +25,40 @@ var (
 	deliveryNoun = noun{
 		"deliveries", "delivery",
 		[]string{"id", "company", "connection", "vendor", "state", "error", "application", "person", "batch", "since", "until"},
-		[]string{"new", "decoded", "ignored", "parked", "quarantined"},
+		record.States("delivery"),
 		true,
 	}
 	applicationNoun = noun{
 		"applications", "application",
 		[]string{"id", "company", "connection", "vendor", "state", "error", "application", "person", "since", "until"},
-		[]string{"rejected", "withdrawn", "hired", "reopened", "closed", "erased", "merged"},
+		record.States("application"),
 		true,
 	}
 	mailNoun = noun{
 		"mails", "mail",
 		[]string{"id", "company", "connection", "vendor", "purpose", "state", "error", "application", "person", "batch", "since", "until", "order"},
-		[]string{"held", "stopped", "sending", "sent", "unclear", "failed", "cancelled", "suppressed"},
+		record.States("mail"),
 		true,
 	}
 	jobNoun = noun{
 		"jobs", "job",
 		[]string{"id", "company", "connection", "vendor", "kind", "state", "error", "application", "person", "batch", "since", "until"},
-		[]string{"waiting", "dispatched", "running", "done", "dead", "cancelled", "unclear"},
+		record.States("job"),
 		true,
 	}
 	referralNoun = noun{
 		"referrals", "referral",
 		[]string{"id", "company", "recipient", "state", "error", "application", "person", "batch", "since", "until"},
-		[]string{"waiting", "handed_over", "failed", "cancelled", "withdrawn"},
+		record.States("referral"),
 		true,
 	}
 	consentNoun = noun{
 		"consents", "consent",
 		[]string{"id", "company", "purpose", "state", "application", "person", "since", "until"},
-		[]string{"given", "withdrawn"},
+		record.States("consent"),
 		true,
 	}
-	batchNoun = noun{"batches", "batch", []string{"id", "company", "state"}, []string{"running", "done", "interrupted"}, false}
+	batchNoun = noun{"batches", "batch", []string{"id", "company", "state"}, record.States("batch"), false}
 	auditNoun = noun{"audit", "audit entry", []string{"id", "company", "since"}, nil, false}
 )
 
@@ -82,10 +82,7 @@ func (n noun) filter(q url.Values, now time.Time, more ...string) (record.Filter
 	if err != nil {
 		return f, err
 	}
-	if f.State != "" && len(n.States) > 0 && !slices.Contains(n.States, f.State) {
-		return f, ats.Errorf(ats.Invalid, "state: %q is not a state of %s; have %s", f.State, n.Path, strings.Join(n.States, " "))
-	}
-	return f, nil
+	return f, f.CheckState(n.One)
 }
 
 // An order is a verb over a selection, with what only some verbs ask.

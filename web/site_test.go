@@ -46,6 +46,7 @@ type site struct {
 	log     *journal
 	company *configs.Company
 	shared  *configs.Shared
+	status  []configs.Status // of companies' files
 
 	mu  sync.Mutex
 	now time.Time
@@ -92,7 +93,7 @@ func (t tenants) Company(id string) (*configs.Company, error) {
 }
 func (t tenants) Companies() []*configs.Company { return []*configs.Company{t.s.company} }
 func (t tenants) Shared() *configs.Shared       { return t.s.shared }
-func (t tenants) Status() []configs.Status      { return nil }
+func (t tenants) Status() []configs.Status      { return t.s.status }
 
 func acme() *configs.Company {
 	return &configs.Company{

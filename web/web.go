@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -61,6 +62,16 @@ type Tenants interface {
 	Companies() []*configs.Company
 	Shared() *configs.Shared
 	Status() []configs.Status
+}
+
+// tenant finds a company in force. One whose file has mistakes and never was in
+// force is away, not unknown: whoever asks for it shall come again.
+func (d Deps) tenant(id string) (*configs.Company, error) {
+	company, err := d.Tenants.Company(id)
+	if ats.FaultOf(err) == ats.NotFound && slices.ContainsFunc(d.Tenants.Status(), func(s configs.Status) bool { return s.Company == id }) {
+		return nil, ats.Errorf(ats.Busy, "the file of company %s has mistakes; careerrelay config check lists them", id)
+	}
+	return company, err
 }
 
 // An Inbox keeps deliveries. SaveDelivery returns after the commit; a

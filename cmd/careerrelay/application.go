@@ -19,7 +19,7 @@ func applicationCommand(s *settings) *cobra.Command {
 
 func applicationList(s *settings) *cobra.Command {
 	c := &cobra.Command{Use: "list", Short: "List applications, newest first"}
-	f, asJSON := filterFlag(c, "company", "connection", "vendor", "state", "error", "application", "email").paging(c), jsonFlag(c)
+	f, asJSON := filterFlag(c, "application", "company", "connection", "vendor", "state", "error", "application", "email").paging(c), jsonFlag(c)
 	c.RunE = withStore(s, func(cmd *cobra.Command, _ []string, db *store.Store) error {
 		filter, err := f.read(stamp())
 		if err != nil {

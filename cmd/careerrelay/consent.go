@@ -14,7 +14,7 @@ func consentCommand(s *settings) *cobra.Command {
 
 func consentList(s *settings) *cobra.Command {
 	c := &cobra.Command{Use: "list", Short: "List consents, newest first; --state given or withdrawn"}
-	f, asJSON := filterFlag(c, "company", "purpose", "state").paging(c), jsonFlag(c)
+	f, asJSON := filterFlag(c, "consent", "company", "purpose", "state").paging(c), jsonFlag(c)
 	c.RunE = withStore(s, func(cmd *cobra.Command, _ []string, db *store.Store) error {
 		filter, err := f.read(stamp())
 		if err != nil {

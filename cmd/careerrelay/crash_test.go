@@ -340,8 +340,8 @@ func (f *fleet) takeStock() {
 func (f *fleet) open() *store.Store {
 	f.t.Helper()
 	env := func(name string) (string, bool) {
-		for i := len(f.env) - 1; i >= 0; i-- {
-			if v, ok := strings.CutPrefix(f.env[i], name+"="); ok {
+		for _, pair := range slices.Backward(f.env) {
+			if v, ok := strings.CutPrefix(pair, name+"="); ok {
 				return v, true
 			}
 		}

@@ -20,7 +20,7 @@ var deliveryFilters = []string{"company", "connection", "vendor", "state", "erro
 
 func deliveryList(s *settings) *cobra.Command {
 	c := &cobra.Command{Use: "list", Short: "List deliveries, newest first", Example: "  careerrelay delivery list --company acme --state parked --since 7d"}
-	f, asJSON := filterFlag(c, deliveryFilters...).paging(c), jsonFlag(c)
+	f, asJSON := filterFlag(c, "delivery", deliveryFilters...).paging(c), jsonFlag(c)
 	c.RunE = withStore(s, func(cmd *cobra.Command, _ []string, db *store.Store) error {
 		filter, err := f.read(stamp())
 		if err != nil {
@@ -103,9 +103,9 @@ func deliveryReplay(s *settings) *cobra.Command {
 		Use: "replay [ID]", Short: "Decode deliveries again with today's rules; what is known already changes nothing",
 		Example: "  careerrelay delivery replay --company acme --state parked --reason 'mapping repaired' --yes",
 	}
-	o := orderFlag(c, deliveryFilters...)
+	o := orderFlag(c, "delivery", deliveryFilters...)
 	c.RunE = withStore(s, func(cmd *cobra.Command, args []string, db *store.Store) error {
-		return carryOut(cmd, args, o, "delivery", db.ReplayDeliveries)
+		return carryOut(cmd, args, o, db.ReplayDeliveries)
 	})
 	return c
 }

@@ -53,7 +53,7 @@ type demo struct {
 
 // demoSecrets are the secrets of the example companies' demo files. They open
 // nothing but this process.
-var demoSecrets = map[string]string{
+var demoSecrets = map[string]string{ //nolint:gosec // they open nothing
 	"DEMO_ACME_GREENHOUSE_SECRET": "demo-greenhouse-secret", "DEMO_ACME_SHEET_SECRET": "demo-sheet-secret",
 	"DEMO_GLOBEX_LEVER_TOKEN": "demo-lever-token", "DEMO_GLOBEX_LEVER_KEY": "demo-lever-key", "DEMO_GLOBEX_CAMPUS_SECRET": "demo-campus-secret",
 	"DEMO_NETWORK_SECRET": "whsec_ZGVtby1uZXR3b3JrLXNlY3JldC1mb3ItdGhpcy1wcm9jZXNz",

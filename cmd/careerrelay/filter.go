@@ -15,6 +15,7 @@ import (
 // A filterFlags is the filter of a list or a verb as flags. They are the same
 // words as in the console's and the API's addresses.
 type filterFlags struct {
+	noun         string // of what is looked for
 	filter       record.Filter
 	since, until string
 }
@@ -27,16 +28,20 @@ var usages = map[string]string{
 	"batch": "of this batch", "after": "beyond this id: the next page",
 }
 
-// filterFlag adds the named words of a filter to c; time and paging are always
-// there, and email where a list knows it.
-func filterFlag(c *cobra.Command, names ...string) *filterFlags {
-	f := &filterFlags{}
+// filterFlag adds the named words of a filter for a noun to c; time and paging
+// are always there, and email where a list knows it.
+func filterFlag(c *cobra.Command, noun string, names ...string) *filterFlags {
+	f := &filterFlags{noun: noun}
 	for _, name := range names {
 		if name == "email" {
 			c.Flags().StringVar(&f.filter.Email, "email", "", "of the person with this address (needs --company)")
 			continue
 		}
-		c.Flags().StringVar(f.filter.Text(name), name, "", usages[name])
+		usage := usages[name]
+		if name == "state" {
+			usage += ": " + strings.Join(record.States(noun), ", ")
+		}
+		c.Flags().StringVar(f.filter.Text(name), name, "", usage)
 	}
 	c.Flags().StringVar(&f.since, "since", "", "not older than: 24h, 7d, 2026-11-24 or a full time")
 	c.Flags().StringVar(&f.until, "until", "", "older than")
@@ -68,6 +73,9 @@ func (f *filterFlags) read(now time.Time) (record.Filter, error) {
 	if f.filter.Limit < 0 || f.filter.Limit > record.MaxPage {
 		return f.filter, ats.Errorf(ats.Invalid, "--limit: %d is not from 1 to %d", f.filter.Limit, record.MaxPage)
 	}
+	if err := f.filter.CheckState(f.noun); err != nil {
+		return f.filter, fmt.Errorf("--%w", err)
+	}
 	return f.filter, f.filter.NeedCompany()
 }
 
@@ -82,8 +90,8 @@ type orderFlags struct {
 
 // orderFlag adds the flags of a verb. One id is done at once; a filter only
 // shows what it would do until --yes is given.
-func orderFlag(c *cobra.Command, names ...string) *orderFlags {
-	o := &orderFlags{filterFlags: filterFlag(c, names...), json: jsonFlag(c)}
+func orderFlag(c *cobra.Command, noun string, names ...string) *orderFlags {
+	o := &orderFlags{filterFlags: filterFlag(c, noun, names...), json: jsonFlag(c)}
 	c.Flags().StringVar(&o.reason, "reason", "", "why; kept in the audit log (required)")
 	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "only show what would be done")
 	c.Flags().BoolVar(&o.yes, "yes", false, "do it: without this, a filter only shows what it would do")
@@ -114,8 +122,19 @@ func (o *orderFlags) order(args []string, now time.Time) (record.Order, error) {
 	return order, nil
 }
 
-// report says what an order did or would do.
-func (o *orderFlags) report(cmd *cobra.Command, noun string, done record.Done) error {
+// report says what an order did or would do. That the one thing it named was
+// left alone is an error, so that scripts notice.
+func (o *orderFlags) report(cmd *cobra.Command, order record.Order, done record.Done) error {
+	if err := o.print(cmd, done); err != nil {
+		return err
+	}
+	if order.Filter.ID != "" && !done.DryRun && done.Changed == 0 {
+		return ats.Errorf(ats.Conflict, "%s %s: nothing was changed", o.noun, order.Filter.ID)
+	}
+	return nil
+}
+
+func (o *orderFlags) print(cmd *cobra.Command, done record.Done) error {
 	if *o.json {
 		return printJSON(cmd.OutOrStdout(), done)
 	}
@@ -124,7 +143,7 @@ func (o *orderFlags) report(cmd *cobra.Command, noun string, done record.Done) e
 		verb = "would " + done.Verb
 	}
 	w := cmd.OutOrStdout()
-	_, _ = fmt.Fprintf(w, "%s %d of %d %ss found\n", verb, done.Changed, done.Matched, noun)
+	_, _ = fmt.Fprintf(w, "%s %d of %d %s found\n", verb, done.Changed, done.Matched, record.Plural(o.noun))
 	reasons := make([]string, 0, len(done.Skipped))
 	for reason := range done.Skipped {
 		reasons = append(reasons, reason)

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -66,7 +67,7 @@ func (f *importFlags) open(s *settings, db *store.Store, path string) (*importFi
 	if err != nil {
 		return nil, err
 	}
-	company, err := tenants.Company(f.company)
+	company, err := inForce(tenants, f.company)
 	if err != nil {
 		return nil, err
 	}
@@ -326,7 +327,7 @@ func (f *importFile) preview(ctx context.Context, w io.Writer, show func(judged)
 	}
 	_, _ = fmt.Fprintln(w)
 	if err := printList(w, false, shown, []column[judged]{
-		{"row", func(j judged) string { return fmt.Sprint(j.Row) }},
+		{"row", func(j judged) string { return strconv.Itoa(j.Row) }},
 		{"application", func(j judged) string { return j.Application }},
 		{"name", func(j judged) string { return j.Name }},
 		{"address", func(j judged) string { return j.Address }},
@@ -350,12 +351,7 @@ func (f *importFile) preview(ctx context.Context, w io.Writer, show func(judged)
 
 func (f *importFile) printFile(w io.Writer) error {
 	v := f.view()
-	form := v.Encoding
-	for _, more := range []string{v.Delimiter, v.Sheet} {
-		if more != "" {
-			form += ", " + more
-		}
-	}
+	form := slices.DeleteFunc([]string{v.Encoding, v.Delimiter, v.Sheet, fmt.Sprintf("header in row %d", v.Header)}, func(s string) bool { return s == "" })
 	var used []string
 	for _, name := range append(table.Names(), table.Kept) {
 		for _, c := range f.intake.sheet.Columns {
@@ -365,7 +361,7 @@ func (f *importFile) printFile(w io.Writer) error {
 		}
 	}
 	return printFacts(w, [2]string{"file", cell(v.File)}, [2]string{"goes to", v.Company + "/" + v.Connection + " (" + v.Vendor + ")"},
-		[2]string{"read as", fmt.Sprintf("%s, header in row %d", form, v.Header)}, [2]string{"columns", strings.Join(used, ", ")}, [2]string{"not used", strings.Join(v.Unused, ", ")})
+		[2]string{"read as", strings.Join(form, ", ")}, [2]string{"columns", strings.Join(used, ", ")}, [2]string{"not used", strings.Join(v.Unused, ", ")})
 }
 
 // quote writes a path as a shell takes it.
@@ -385,7 +381,7 @@ func (t *tally) print(w io.Writer) error {
 	}
 	if err := printList(w, false, lines, []column[line]{
 		{"verdict", func(l line) string { return l.verdict }},
-		{"rows", func(l line) string { return fmt.Sprint(l.rows) }},
+		{"rows", func(l line) string { return strconv.Itoa(l.rows) }},
 		{"what happens", func(l line) string { return l.text }},
 	}); err != nil || len(t.Labels) == 0 {
 		return err
@@ -395,11 +391,11 @@ func (t *tally) print(w io.Writer) error {
 		{"label", func(l labelCount) string { return l.Label }},
 		{"column", func(l labelCount) string { return l.Column }},
 		{"verdict", func(l labelCount) string { return string(l.Verdict) }},
-		{"rows", func(l labelCount) string { return fmt.Sprint(l.Rows) }},
+		{"rows", func(l labelCount) string { return strconv.Itoa(l.Rows) }},
 	}); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "in the connection: table: {outcomes: {%s: rejected}}   # or withdrawn, hired, position_closed, ongoing, ignored\n", t.Labels[0].Label)
+	_, err := fmt.Fprintf(w, "in the connection: table: {outcomes: {%q: rejected}}   # or withdrawn, hired, position_closed, ongoing, ignored\n", t.Labels[0].Label)
 	return err
 }
 
@@ -542,7 +538,7 @@ func (d *imported) print(w io.Writer, company *configs.Company) error {
 		_, _ = fmt.Fprintf(w, "batch %s: %d rows kept\n", d.Batch, d.Saved)
 	}
 	if d.waiting > 0 {
-		_, _ = fmt.Fprintf(w, "%d mails are written as soon as the server has read the rows, and wait until they are released; --error cold leaves out those at which a person must look\n", d.waiting)
+		_, _ = fmt.Fprintf(w, "mails that the server writes and holds until they are released: %d; --error cold leaves out those at which a person must look\n", d.waiting)
 	}
 	if company.Sending.Mode != sending.Live {
 		_, _ = fmt.Fprintf(w, "%s is in %s: released mails are not sent\n", company.ID, company.Sending.Mode)

@@ -72,7 +72,7 @@ var verdicts = []struct {
 	{rowSame, "left out: this person has a mail for this job"},
 	{rowConflict, "left out: two rows of one application differ"},
 	{rowOngoing, "left out: not ended"},
-	{rowIgnored, "left out: no decision about a person"},
+	{rowIgnored, "left out: no decision, or the person was told"},
 	{rowNote, "left out: no row of data"},
 }
 
@@ -129,8 +129,8 @@ type intake struct {
 
 	calendar sending.Calendar
 	zone     *time.Location
-	seen     map[string]*sighting // by application
-	twins    map[string]twin      // by person and job
+	seen     map[string]sighting // by application
+	twins    map[string]twin     // by person and job
 }
 
 // A twin is the row of a person and a job that has the mail.
@@ -141,8 +141,8 @@ type twin struct {
 
 // A sighting is what the file says about one application.
 type sighting struct {
-	row     int
-	key     string
+	row     int // the first
+	key     [16]byte
 	differs bool // another row says something else
 	ended   bool // a row says that it ended
 }
@@ -151,7 +151,7 @@ type sighting struct {
 // before anything is kept, and finds rows about the same application.
 func (in *intake) survey(ctx context.Context) error {
 	in.calendar, in.zone = in.company.Calendar(), in.company.Zone()
-	in.seen, in.twins = map[string]*sighting{}, map[string]twin{}
+	in.seen, in.twins = map[string]sighting{}, map[string]twin{}
 	for row, err := range in.sheet.Rows() {
 		if aboutRow(err) || err == nil && row.Skip != "" {
 			continue
@@ -166,14 +166,14 @@ func (in *intake) survey(ctx context.Context) error {
 		if r.ID == "" {
 			continue
 		}
-		key := keyOf(row.Payload(in.now))
-		s := in.seen[r.ID]
-		if s == nil {
-			s = &sighting{row: row.Number, key: key}
-			in.seen[r.ID] = s
+		sum := keyOf(row.Payload(in.now))
+		s, again := in.seen[r.ID]
+		if !again {
+			s = sighting{row: row.Number, key: [16]byte(sum[:])}
 		}
-		s.differs = s.differs || s.key != key
+		s.differs = s.differs || s.key != [16]byte(sum[:])
 		s.ended = s.ended || r.Outcome != mapping.OutcomeOngoing && r.Outcome != mapping.OutcomeIgnored
+		in.seen[r.ID] = s
 	}
 	return nil
 }
@@ -185,10 +185,7 @@ func aboutRow(err error) bool {
 }
 
 // keyOf is equal for the same row of another file.
-func keyOf(p connectors.Payload) string {
-	sum := sha256.Sum256(p.Body)
-	return hex.EncodeToString(sum[:])
-}
+func keyOf(p connectors.Payload) [sha256.Size]byte { return sha256.Sum256(p.Body) }
 
 // judge calls each with portions of the file's rows, in their order. It is
 // called after survey.
@@ -231,16 +228,19 @@ func (in *intake) read(row table.Row, err error) judged {
 		return j
 	}
 	j.reading, j.payload = in.conn.Of(row.Body), row.Payload(in.now)
-	j.key, j.Application, j.Column, j.Label = keyOf(j.payload), j.reading.ID, j.reading.Column, spec.ShortLabel(j.reading.Label)
+	sum := keyOf(j.payload)
+	j.key, j.Application, j.Column, j.Label = hex.EncodeToString(sum[:]), j.reading.ID, j.reading.Column, spec.ShortLabel(j.reading.Label)
 	in.show(&j, row.Body)
 	s := in.seen[j.Application]
 	switch {
-	case s == nil:
+	case j.Application == "":
 		j.end(rowUnread, "neither an application id nor an address that could be used")
 	case s.differs && s.ended:
 		j.end(rowConflict, "several rows are about this application and differ; the first is row "+strconv.Itoa(s.row))
-	case s.row != row.Number && s.key == j.key:
+	case s.row != row.Number && s.key == [16]byte(sum[:]):
 		j.end(rowDuplicate, "the same as row "+strconv.Itoa(s.row))
+	case row.Body.AlreadySent:
+		j.end(rowIgnored, "the file says that the person was told")
 	default:
 		in.decode(&j)
 	}
@@ -289,7 +289,7 @@ func (in *intake) decode(j *judged) {
 	case err != nil:
 		j.take(rowUnread, err.Error())
 	case len(events) == 0:
-		j.end(rowIgnored, "it says that there was no decision about a person, or that the person was told")
+		j.end(rowIgnored, "no decision about a person")
 	default:
 		j.event = &events[0]
 	}
@@ -360,7 +360,7 @@ var kept = map[ats.State]verdict{ats.Withdrawn: rowWithdrawn, ats.Hired: rowHire
 func (in *intake) decide(j *judged, k record.RowKnown) {
 	e := *j.event
 	plan := sending.Decide(in.company.Sending, in.calendar, sending.Facts{
-		Event: e, Previous: k.State, PreviousAt: k.StateAt, Cold: true, Now: in.now, Zone: in.zone, Suppressed: k.Suppressed, Written: k.Written,
+		Event: e, Previous: k.State, PreviousAt: k.StateAt, Cold: true, History: e.History, Now: in.now, Zone: in.zone, Suppressed: k.Suppressed, Written: k.Written,
 	})
 	reason, other := sending.Words(plan.Code, "en"), in.twins[personAndJob(&e)]
 	age, applied := in.now.Sub(e.At), in.now.Sub(j.reading.Applied)

@@ -254,7 +254,7 @@ func TestImportVerdicts(t *testing.T) {
 		"an agency":          {rows: "1,髙橋 美咲,a@example.jp,営業,不採用,,2026/11/19,,人材紹介,,", want: []string{"excluded: An agency introduced this person, who is not written to directly."}},
 		"an employee's word": {rows: "1,髙橋 美咲,a@example.jp,営業,不採用,,2026/11/19,,社員紹介,,", want: []string{"mail: "}},
 		"do not contact":     {rows: "1,髙橋 美咲,a@example.jp,営業,不採用,,2026/11/19,,,○,", want: []string{"excluded: The ATS says not to contact this person."}},
-		"told already":       {rows: "1,髙橋 美咲,a@example.jp,営業,不採用,,2026/11/19,,,,済", want: []string{"ignored: it says that there was no decision about a person, or that the person was told"}},
+		"told already":       {rows: "1,髙橋 美咲,a@example.jp,営業,不採用,,2026/11/19,,,,済", want: []string{"ignored: the file says that the person was told"}},
 		"a dead mailbox": {
 			rows: "1,髙橋 美咲,a@example.jp,営業,不採用,,2026/11/19,,,,", known: memory{"1": {Suppressed: true}},
 			want: []string{"excluded: The address is on the suppression list: it is dead, or refused our mails."},
@@ -269,13 +269,13 @@ func TestImportVerdicts(t *testing.T) {
 		},
 		"nobody answered, twice, a test": {
 			rows: "1,あい,a@example.jp,営業,連絡不通,,,,,,\n2,あい,b@example.jp,営業,重複,,,,,,",
-			want: []string{"ignored: it says that there was no decision about a person, or that the person was told", "ignored: it says that there was no decision about a person, or that the person was told"},
+			want: []string{"ignored: no decision about a person", "ignored: no decision about a person"},
 		},
 		"a label that nobody knows": {
 			rows: "1,髙橋,a@example.jp,営業,終了,,2026/11/19,,,,\n2,髙橋,b@example.jp,営業,辞退・不採用,,2026/11/19,,,,",
 			want: []string{
-				"unknown_label: the result is not a word we know; say in the connection's table.outcomes what it means",
-				"ambiguous: the result can mean the company or the candidate; say in the connection's table.outcomes what it means",
+				"unknown_label: the result is not a word we know: explain it in table.outcomes",
+				"ambiguous: the result can mean either side: explain it in table.outcomes",
 			},
 		},
 		"a label that the company explained": {
@@ -286,8 +286,8 @@ func TestImportVerdicts(t *testing.T) {
 			rows: "1,あい,a@example.jp,営業,終了,不採用,2026/11/19,,,,\n2,いう,b@example.jp,営業,不採用,辞退,2026/11/19,,,,\n3,うえ,c@example.jp,営業,通過,不採用,2026/11/19,,,,\n4,えお,d@example.jp,営業,不採用,選考中,2026/11/19,,,,",
 			want: []string{
 				"mail: ",
-				"ambiguous: the result can mean the company or the candidate; say in the connection's table.outcomes what it means",
-				"ambiguous: the result can mean the company or the candidate; say in the connection's table.outcomes what it means",
+				"ambiguous: the result can mean either side: explain it in table.outcomes",
+				"ambiguous: the result can mean either side: explain it in table.outcomes",
 				"mail: ",
 			},
 		},
@@ -321,7 +321,7 @@ func TestImportVerdicts(t *testing.T) {
 			known: memory{"1": {Saved: record.Decoded, State: ats.Rejected}, "2": {Saved: record.Parked}, "3": {Saved: record.Parked}},
 			want: []string{
 				"imported: the same row was imported before", "imported: imported before and parked; it is understood now: replay it",
-				"unknown_label: imported before and parked: the result is not a word we know; say in the connection's table.outcomes what it means",
+				"unknown_label: imported before and parked: the result is not a word we know: explain it in table.outcomes",
 			},
 		},
 		"the same row twice": {rows: "1,髙橋,a@example.jp,営業,不採用,,2026/11/19,,,,\n1,髙橋,a@example.jp,営業,不採用,,2026/11/19,,,,", want: []string{"mail: ", "duplicate: the same as row 2"}},
@@ -361,7 +361,7 @@ func TestImportVerdicts(t *testing.T) {
 		"rules of the company's own": {
 			rows:     "1,髙橋,a@example.jp,営業,不採用,,2026/11/19,,求人媒体,,\n2,佐藤,b@example.jp,営業,不採用,,2026/11/19,,,,",
 			settings: `events: [{when: '.body.cells["応募経路"] == "求人媒体"', ignore: true}]`,
-			want:     []string{"ignored: it says that there was no decision about a person, or that the person was told", "mail: "},
+			want:     []string{"ignored: no decision about a person", "mail: "},
 		},
 	}
 	for name, tt := range tests {
@@ -459,7 +459,7 @@ func TestImportCommands(t *testing.T) {
 	}
 	for _, want := range []string{
 		"utf-8, comma, header in row 1", "application_id = 応募ID", "A0", "髙…", "m…@example.jp", "mail           3 ", "unknown_label  1 ", "ongoing        1 ", "no_data        1 ",
-		"終了", "table: {outcomes: {終了: rejected}}", "nothing was changed", "--company acme --connection list --reason",
+		"終了", `table: {outcomes: {"終了": rejected}}`, "nothing was changed", "--company acme --connection list --reason",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("preview lacks %q:\n%s", want, out)
@@ -654,7 +654,7 @@ func TestAnImportWaitsForItsRelease(t *testing.T) {
 			t.Fatalf("before the release: %d mails wait (%v), %d left", len(mails), err, h.sendGrid.Count())
 		}
 		// A live rejection is not held up by the import.
-		if got := h.hook("acme", "greenhouse", "greenhouse", "rejected", nil); got != http.StatusOK {
+		if got := h.hook("acme", "greenhouse", "greenhouse", nil); got != http.StatusOK {
 			t.Fatalf("the door answered %d", got)
 		}
 		h.until("the live mail left", func() bool { return h.sendGrid.Count() == 1 })

@@ -28,7 +28,7 @@ var jobColumns = []column[record.Job]{
 
 func jobList(s *settings) *cobra.Command {
 	c := &cobra.Command{Use: "list", Short: "List jobs, newest first", Example: "  careerrelay job list --state dead --error invalid --since 24h"}
-	f, asJSON := filterFlag(c, jobFilters...).paging(c), jsonFlag(c)
+	f, asJSON := filterFlag(c, "job", jobFilters...).paging(c), jsonFlag(c)
 	c.RunE = withStore(s, func(cmd *cobra.Command, _ []string, db *store.Store) error {
 		filter, err := f.read(stamp())
 		if err != nil {
@@ -67,18 +67,18 @@ func jobRetry(s *settings) *cobra.Command {
 		Use: "retry [ID]", Short: "Run dead or waiting jobs now",
 		Example: "  careerrelay job retry --company acme --state dead --error 'no rule' --reason 'mapping repaired' --yes",
 	}
-	o := orderFlag(c, jobFilters...)
+	o := orderFlag(c, "job", jobFilters...)
 	c.RunE = withStore(s, func(cmd *cobra.Command, args []string, db *store.Store) error {
-		return carryOut(cmd, args, o, "job", db.RetryJobs)
+		return carryOut(cmd, args, o, db.RetryJobs)
 	})
 	return c
 }
 
 func jobCancel(s *settings) *cobra.Command {
 	c := &cobra.Command{Use: "cancel [ID]", Short: "Take waiting or dead jobs away (a mail's with: mail cancel)"}
-	o := orderFlag(c, jobFilters...)
+	o := orderFlag(c, "job", jobFilters...)
 	c.RunE = withStore(s, func(cmd *cobra.Command, args []string, db *store.Store) error {
-		return carryOut(cmd, args, o, "job", db.CancelJobs)
+		return carryOut(cmd, args, o, db.CancelJobs)
 	})
 	return c
 }

@@ -30,7 +30,7 @@ var mailColumns = []column[record.Mail]{
 	{"company", func(m record.Mail) string { return m.Company }},
 	{"application", func(m record.Mail) string { return m.ApplicationID }},
 	{"purpose", func(m record.Mail) string { return m.Purpose }},
-	{"state", func(m record.Mail) string { return mailState(m) }},
+	{"state", mailState},
 	{"due", func(m record.Mail) string { return clock(m.DueAt) }},
 	{"sent", func(m record.Mail) string { return clock(m.SentAt) }},
 	{"provider", func(m record.Mail) string { return m.Delivery }},
@@ -47,7 +47,7 @@ func mailState(m record.Mail) string {
 
 func mailList(s *settings) *cobra.Command {
 	c := &cobra.Command{Use: "list", Short: "List mails, newest first; --state stopped are those that wait for a person"}
-	f, asJSON := filterFlag(c, mailFilters...).paging(c), jsonFlag(c)
+	f, asJSON := filterFlag(c, "mail", mailFilters...).paging(c), jsonFlag(c)
 	c.RunE = withStore(s, func(cmd *cobra.Command, _ []string, db *store.Store) error {
 		filter, err := f.read(stamp())
 		if err != nil {
@@ -169,9 +169,9 @@ func printMessage(cmd *cobra.Command, m mail.Message) error {
 
 func mailVerb(s *settings, verb, short string, do verbOfStore) *cobra.Command {
 	c := &cobra.Command{Use: verb + " [ID]", Short: short, Example: "  careerrelay mail " + verb + " --company acme --application A-1001 --reason 'asked by the recruiter' --yes"}
-	o := orderFlag(c, mailFilters...)
+	o := orderFlag(c, "mail", mailFilters...)
 	c.RunE = withStore(s, func(cmd *cobra.Command, args []string, db *store.Store) error {
-		return carryOut(cmd, args, o, "mail", bound(db, do))
+		return carryOut(cmd, args, o, bound(db, do))
 	})
 	return c
 }
@@ -181,14 +181,14 @@ func mailResolve(s *settings) *cobra.Command {
 		Use: "resolve [ID] (--sent | --not-sent)", Short: "Settle mails whose outcome is unclear by a person's word",
 		Example: "  careerrelay mail resolve 01J… --not-sent --reason 'not in the provider’s log'",
 	}
-	o := orderFlag(c, mailFilters...)
+	o := orderFlag(c, "mail", mailFilters...)
 	sent := c.Flags().Bool("sent", false, "it left; nothing is sent again")
 	notSent := c.Flags().Bool("not-sent", false, "it did not leave; it is sent now")
 	c.RunE = withStore(s, func(cmd *cobra.Command, args []string, db *store.Store) error {
 		if *sent == *notSent {
 			return ats.Errorf(ats.Invalid, "say --sent or --not-sent")
 		}
-		return carryOut(cmd, args, o, "mail", bound(db, func(db *store.Store, ctx context.Context, order record.Order) (record.Done, error) {
+		return carryOut(cmd, args, o, bound(db, func(db *store.Store, ctx context.Context, order record.Order) (record.Done, error) {
 			return db.ResolveMails(ctx, order, *sent)
 		}))
 	})

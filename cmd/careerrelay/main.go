@@ -58,8 +58,9 @@ func exitCode(err error) int {
 	switch ats.FaultOf(err) {
 	case ats.Invalid, ats.NotFound, ats.Conflict, ats.TooLarge, ats.Denied:
 		return exitInput
+	default:
+		return exitOutage
 	}
-	return exitOutage
 }
 
 func newRoot(lookup func(string) (string, bool)) *cobra.Command {
@@ -104,11 +105,16 @@ func checkArgs(c *cobra.Command) {
 	}
 	check := c.Args
 	if check == nil {
-		check = cobra.NoArgs
+		check = func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("%q is one word too many", args[0])
+			}
+			return nil
+		}
 		if c.HasSubCommands() {
 			check = func(cmd *cobra.Command, args []string) error {
 				if len(args) > 0 {
-					return fmt.Errorf("%q is not a command of %s", args[0], cmd.CommandPath())
+					return fmt.Errorf("%q is not a command of %s; see its --help", args[0], cmd.CommandPath())
 				}
 				return nil
 			}
@@ -116,7 +122,7 @@ func checkArgs(c *cobra.Command) {
 	}
 	c.Args = func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
-			return ats.Errorf(ats.Invalid, "%w; see %s --help", err, cmd.CommandPath())
+			return ats.Errorf(ats.Invalid, "%w; write: %s", err, strings.TrimSuffix(cmd.UseLine(), " [flags]"))
 		}
 		return nil
 	}

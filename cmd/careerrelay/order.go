@@ -12,7 +12,7 @@ import (
 )
 
 // carryOut runs a verb and reports what it did.
-func carryOut(cmd *cobra.Command, args []string, o *orderFlags, noun string, do func(context.Context, record.Order) (record.Done, error)) error {
+func carryOut(cmd *cobra.Command, args []string, o *orderFlags, do func(context.Context, record.Order) (record.Done, error)) error {
 	order, err := o.order(args, stamp())
 	if err != nil {
 		return err
@@ -21,7 +21,7 @@ func carryOut(cmd *cobra.Command, args []string, o *orderFlags, noun string, do 
 	if err != nil {
 		return err
 	}
-	return o.report(cmd, noun, done)
+	return o.report(cmd, order, done)
 }
 
 // noteReveal notes in the audit log, before it happens, that personal data is

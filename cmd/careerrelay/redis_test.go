@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -24,7 +25,7 @@ func dumpRedis(t *testing.T, address string) string {
 	}
 	for _, key := range keys {
 		dump, err := c.Dump(t.Context(), key).Result()
-		if err != nil && err != redis.Nil {
+		if err != nil && !errors.Is(err, redis.Nil) {
 			t.Fatal(err)
 		}
 		_, _ = fmt.Fprintln(&b, key, dump)

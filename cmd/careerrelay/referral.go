@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/configs"
 	"github.com/career-relay/connector/record"
 	"github.com/career-relay/connector/store"
@@ -19,7 +20,7 @@ var referralFilters = []string{"company", "recipient", "state", "error"}
 
 func referralList(s *settings) *cobra.Command {
 	c := &cobra.Command{Use: "list", Short: "List hand-overs, newest first"}
-	f, asJSON := filterFlag(c, referralFilters...).paging(c), jsonFlag(c)
+	f, asJSON := filterFlag(c, "referral", referralFilters...).paging(c), jsonFlag(c)
 	c.RunE = withStore(s, func(cmd *cobra.Command, _ []string, db *store.Store) error {
 		filter, err := f.read(stamp())
 		if err != nil {
@@ -74,9 +75,9 @@ func referralShow(s *settings) *cobra.Command {
 
 func referralRetry(s *settings) *cobra.Command {
 	c := &cobra.Command{Use: "retry [ID]", Short: "Hand over again what failed"}
-	o := orderFlag(c, referralFilters...)
+	o := orderFlag(c, "referral", referralFilters...)
 	c.RunE = withStore(s, func(cmd *cobra.Command, args []string, db *store.Store) error {
-		return carryOut(cmd, args, o, "referral", db.RetryReferrals)
+		return carryOut(cmd, args, o, db.RetryReferrals)
 	})
 	return c
 }
@@ -132,5 +133,19 @@ func companyOf(s *settings, id string) (*configs.Company, error) {
 	if err != nil {
 		return nil, err
 	}
-	return tenants.Company(id)
+	return inForce(tenants, id)
+}
+
+// inForce returns a company, or what is wrong with its file.
+func inForce(tenants *configs.Tenants, id string) (*configs.Company, error) {
+	company, err := tenants.Company(id)
+	if err == nil {
+		return company, nil
+	}
+	for _, s := range tenants.Status() {
+		if s.Company == id && len(s.Errors) > 0 {
+			return nil, ats.Errorf(ats.Invalid, "%s", strings.Join(s.Errors, "\n"))
+		}
+	}
+	return nil, err
 }

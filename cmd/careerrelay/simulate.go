@@ -23,11 +23,7 @@ func simulateCommand(s *settings) *cobra.Command {
 		if err := s.check(); err != nil {
 			return err
 		}
-		tenants, err := openTenants(s, nil)
-		if err != nil {
-			return err
-		}
-		company, err := tenants.Company(args[0])
+		company, err := companyOf(s, args[0])
 		if err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -35,15 +36,9 @@ func viewVendor(name string) (vendorView, error) {
 	if err != nil {
 		return vendorView{}, err
 	}
-	v := vendorView{Vendor: name, Docs: s.Docs, Trust: s.Trust}
+	v := vendorView{Vendor: name, Docs: s.Docs, Trust: s.Trust, States: s.States()}
 	if v.Trust == "" {
 		v.Trust = "content"
-	}
-	seen := map[string]bool{}
-	for _, r := range s.Events {
-		if r.State != "" && !seen[r.State] {
-			v.States, seen[r.State] = append(v.States, r.State), true
-		}
 	}
 	v.Samples, err = all.Samples(name)
 	return v, err
@@ -145,10 +140,8 @@ signature is asked for and no API is called.`,
 
 // connectorFolder is a shipped vendor or a folder on disk.
 func connectorFolder(name string) (fs.FS, error) {
-	for _, vendor := range all.Vendors() {
-		if vendor == name {
-			return fs.Sub(connectors.Files, name)
-		}
+	if slices.Contains(all.Vendors(), name) {
+		return fs.Sub(connectors.Files, name)
 	}
 	if info, err := os.Stat(name); err != nil || !info.IsDir() {
 		return nil, ats.Errorf(ats.NotFound, "%s is neither a vendor nor a folder; see careerrelay vendor list", name)

@@ -191,14 +191,15 @@ func (l *lines) text() string {
 	return l.b.String()
 }
 
-// hook sends a vendor's sample, signed, and returns the status of the answer.
-func (h *house) hook(company, connection, vendor, sample string, change func(*connectors.Payload)) int {
+// hook sends a vendor's sample of a rejection, signed, and returns the status of
+// the answer.
+func (h *house) hook(company, connection, vendor string, change func(*connectors.Payload)) int {
 	h.t.Helper()
 	conn, err := h.server.connector(company, connection)
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	p, err := signedSample(conn, vendor, sample)
+	p, err := signedSample(conn, vendor, "rejected")
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -299,16 +300,16 @@ func (h *house) form(address string, values url.Values) (int, string) {
 
 func TestARejectionBecomesOneMail(t *testing.T) {
 	eachBackEnd(t, func(t *testing.T, h *house) {
-		if got := h.hook("acme", "greenhouse", "greenhouse", "rejected", nil); got != http.StatusOK {
+		if got := h.hook("acme", "greenhouse", "greenhouse", nil); got != http.StatusOK {
 			t.Fatalf("the door answered %d", got)
 		}
 		h.until("a mail left", func() bool { return h.sendGrid.Count() > 0 })
 		for range 20 {
-			if got := h.hook("acme", "greenhouse", "greenhouse", "rejected", nil); got != http.StatusOK {
+			if got := h.hook("acme", "greenhouse", "greenhouse", nil); got != http.StatusOK {
 				t.Errorf("a redelivery was answered with %d", got)
 			}
 		}
-		if got := h.hook("acme", "greenhouse", "greenhouse", "rejected", func(p *connectors.Payload) { p.Body = append(p.Body, ' ') }); got != http.StatusUnauthorized {
+		if got := h.hook("acme", "greenhouse", "greenhouse", func(p *connectors.Payload) { p.Body = append(p.Body, ' ') }); got != http.StatusUnauthorized {
 			t.Errorf("a changed body was answered with %d", got)
 		}
 		h.rest("acme")
@@ -380,11 +381,11 @@ func TestAChangedMindIsRespected(t *testing.T) {
 
 func TestTheATSIsAskedAtTheSecondOfSending(t *testing.T) {
 	eachBackEnd(t, func(t *testing.T, h *house) {
-		if got := h.hook("acme", "lever", "lever", "rejected", nil); got != http.StatusOK {
+		if got := h.hook("acme", "lever", "lever", nil); got != http.StatusOK {
 			t.Fatalf("the door answered %d", got)
 		}
 		h.until("a mail left", func() bool { return h.sendGrid.Count() == 1 })
-		if got := h.hook("slow", "lever", "lever", "rejected", nil); got != http.StatusOK {
+		if got := h.hook("slow", "lever", "lever", nil); got != http.StatusOK {
 			t.Fatalf("the door answered %d", got)
 		}
 		h.rest("slow")

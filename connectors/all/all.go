@@ -11,6 +11,10 @@ import (
 	"github.com/career-relay/connector/connectors"
 	"github.com/career-relay/connector/connectors/ashby"
 	"github.com/career-relay/connector/connectors/breezy"
+	herphire "github.com/career-relay/connector/connectors/herp-hire"
+	"github.com/career-relay/connector/connectors/icims"
+	"github.com/career-relay/connector/connectors/jobadder"
+	"github.com/career-relay/connector/connectors/kanrikun"
 	"github.com/career-relay/connector/connectors/kombo"
 	"github.com/career-relay/connector/connectors/lever"
 	"github.com/career-relay/connector/connectors/merge"
@@ -18,24 +22,34 @@ import (
 	"github.com/career-relay/connector/connectors/recruitee"
 	"github.com/career-relay/connector/connectors/smartrecruiters"
 	"github.com/career-relay/connector/connectors/spec"
+	"github.com/career-relay/connector/connectors/stackone"
+	"github.com/career-relay/connector/connectors/talentio"
 	"github.com/career-relay/connector/connectors/teamtailor"
 	unifiedto "github.com/career-relay/connector/connectors/unified-to"
 	"github.com/career-relay/connector/connectors/workable"
+	zohorecruit "github.com/career-relay/connector/connectors/zoho-recruit"
 )
 
 // coded lists the vendors that need more than a connector.yaml.
 var coded = map[string]func(spec.Spec, connectors.Env, func(any) error) (connectors.Connector, error){
 	"ashby":           ashby.Open,
 	"breezy":          breezy.Open,
+	"herp-hire":       herphire.Open,
+	"icims":           icims.Open,
+	"jobadder":        jobadder.Open,
+	"kanrikun":        kanrikun.Open,
 	"kombo":           kombo.Open,
 	"lever":           lever.Open,
 	"merge":           merge.Open,
 	"pinpoint":        pinpoint.Open,
 	"recruitee":       recruitee.Open,
 	"smartrecruiters": smartrecruiters.Open,
+	"stackone":        stackone.Open,
+	"talentio":        talentio.Open,
 	"teamtailor":      teamtailor.Open,
 	"unified-to":      unifiedto.Open,
 	"workable":        workable.Open,
+	"zoho-recruit":    zohorecruit.Open,
 }
 
 // Vendors lists the vendors that are part of the program.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -249,13 +250,13 @@ func (c *Connector) quota(h http.Header) error {
 
 // payloads puts rows and their jobs together.
 func (c *Connector) payloads(ctx context.Context, rows []candidacy) ([]connectors.Payload, error) {
+	titles, err := c.requisitions(ctx, rows)
+	if err != nil {
+		return nil, err
+	}
 	var out []connectors.Payload
 	for _, row := range rows {
-		job, err := c.requisition(ctx, row.RequisitionID)
-		if err != nil {
-			return nil, err
-		}
-		body, err := json.Marshal(map[string]any{"candidacy": row, "requisition": job})
+		body, err := json.Marshal(map[string]any{"candidacy": row, "requisition": titles[row.RequisitionID]})
 		if err != nil {
 			return nil, fmt.Errorf("writing a candidacy: %w", err)
 		}
@@ -264,41 +265,37 @@ func (c *Connector) payloads(ctx context.Context, rows []candidacy) ([]connector
 	return out, nil
 }
 
-// requisition returns a job. All are read when one is not known yet. A key that
-// may not read them leaves the titles out.
-func (c *Connector) requisition(ctx context.Context, id string) (requisition, error) {
+// requisitions returns the jobs of rows. All of HERP's are read when one is not
+// known yet. A key that may not read them leaves the titles out.
+func (c *Connector) requisitions(ctx context.Context, rows []candidacy) (map[string]requisition, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if job, ok := c.titles[id]; ok {
-		return job, nil
+	unknown := func(row candidacy) bool { return row.RequisitionID != "" && c.titles[row.RequisitionID].ID == "" }
+	if !slices.ContainsFunc(rows, unknown) {
+		return c.titles, nil
 	}
-	err := api.Each(maxPages, func(page string) (string, error) {
-		n, _ := strconv.Atoi(page)
-		n = max(n, 1)
+	titles := maps.Clone(c.titles) // whoever reads the old ones goes on
+	for page, more := 1, true; more && page <= maxPages; page++ {
 		var out struct {
 			Requisitions []requisition `json:"requisitions"`
 			HasNextPage  bool          `json:"hasNextPage"`
 		}
-		if err := c.api.Get(ctx, "/requisitions", url.Values{"page": {strconv.Itoa(n)}}, &out); err != nil || !out.HasNextPage {
-			c.keep(out.Requisitions)
-			return "", err
+		err := c.api.Get(ctx, "/requisitions", url.Values{"page": {strconv.Itoa(page)}}, &out)
+		if fault := ats.FaultOf(err); err != nil && fault != ats.Denied && fault != ats.NotFound {
+			return nil, err
 		}
-		c.keep(out.Requisitions)
-		return strconv.Itoa(n + 1), nil
-	})
-	if fault := ats.FaultOf(err); err != nil && fault != ats.Denied && fault != ats.NotFound {
-		return requisition{}, err
+		for _, job := range out.Requisitions {
+			titles[job.ID] = job
+		}
+		more = out.HasNextPage
 	}
-	if _, ok := c.titles[id]; !ok {
-		c.titles[id] = requisition{ID: id} // not asked for again and again
+	for _, row := range rows {
+		if titles[row.RequisitionID].ID == "" {
+			titles[row.RequisitionID] = requisition{ID: row.RequisitionID} // not asked for again and again
+		}
 	}
-	return c.titles[id], nil
-}
-
-func (c *Connector) keep(jobs []requisition) {
-	for _, job := range jobs {
-		c.titles[job.ID] = job
-	}
+	c.titles = titles
+	return titles, nil
 }
 
 // plainID is what an id looks like; anything else could lead a call elsewhere.

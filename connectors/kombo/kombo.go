@@ -47,12 +47,14 @@ const (
 // A Connector reads what changed in one integration.
 type Connector struct {
 	*spec.Connector
+	api.Sweeping
 	api *api.Client
 	now func() time.Time
 }
 
 var (
 	_ connectors.Poller    = (*Connector)(nil)
+	_ connectors.Pager     = (*Connector)(nil)
 	_ connectors.Completer = (*Connector)(nil)
 	_ connectors.Checker   = (*Connector)(nil)
 	_ connectors.Pusher    = (*Connector)(nil)

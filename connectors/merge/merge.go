@@ -58,6 +58,7 @@ const (
 // A Connector reads what belongs to the applications of one linked account.
 type Connector struct {
 	*spec.Connector
+	api.Sweeping
 	api     *api.Client
 	account string
 	user    string
@@ -66,6 +67,7 @@ type Connector struct {
 
 var (
 	_ connectors.Poller    = (*Connector)(nil)
+	_ connectors.Pager     = (*Connector)(nil)
 	_ connectors.Completer = (*Connector)(nil)
 	_ connectors.Checker   = (*Connector)(nil)
 	_ connectors.Pusher    = (*Connector)(nil)

@@ -54,8 +54,8 @@ var tableRules = mapping.Spec{
 		// A row that still runs opens an application again that had ended. When it
 		// was opened is not in the file.
 		{When: `.outcome == "ongoing"`, State: "reopened", Side: "company", Map: map[string]string{"at": "null", "sent_at": "null"}},
-		{When: `.outcome == "ambiguous"`, Park: "the result can mean the company or the candidate; say in the connection's table.outcomes what it means"},
-		{When: `.outcome == "unknown"`, Park: "the result is not a word we know; say in the connection's table.outcomes what it means"},
+		{When: `.outcome == "ambiguous"`, Park: "the result can mean either side: explain it in table.outcomes"},
+		{When: `.outcome == "unknown"`, Park: "the result is not a word we know: explain it in table.outcomes"},
 	},
 }
 
@@ -211,7 +211,7 @@ func (r *rows) outcome(results []table.Result) (mapping.Outcome, table.Result) {
 		if _, before := said[o]; !before {
 			said[o] = c
 		}
-		if by == (table.Result{}) || outcome == mapping.OutcomeUnknown {
+		if by == (table.Result{}) || outcome == mapping.OutcomeUnknown && o != mapping.OutcomeUnknown {
 			outcome, by = o, c
 		}
 	}

@@ -47,6 +47,7 @@ const (
 // looks for what they did not tell: nothing is sent twice there.
 type Connector struct {
 	*spec.Connector
+	api.Sweeping
 	api       *api.Client
 	now       func() time.Time
 	signed    bool // the signature covers what a delivery says
@@ -57,6 +58,7 @@ var (
 	_ connectors.Completer = (*Connector)(nil)
 	_ connectors.Checker   = (*Connector)(nil)
 	_ connectors.Poller    = (*Connector)(nil)
+	_ connectors.Pager     = (*Connector)(nil)
 	_ connectors.Pusher    = (*Connector)(nil)
 )
 
@@ -74,6 +76,8 @@ func Open(s spec.Spec, env connectors.Env, decode func(any) error) (connectors.C
 	switch {
 	case set.APIKey == "":
 		return nil, ats.Errorf(ats.Invalid, "api_key: required; Teamtailor's webhooks hold no person")
+	case set.Since == "":
+		return nil, ats.Errorf(ats.Invalid, "since: required; write the day of connection, because any edit brings old rejections again")
 	case set.Signature == "v1":
 		err = c.Use(verify.HMAC{Place: verify.Place{Header: "TT-Signature"}, Encoding: verify.Words{"base64hex"}, Messages: id})
 	case !c.signed:

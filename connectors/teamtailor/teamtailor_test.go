@@ -25,7 +25,7 @@ var (
 	embargo    = time.Date(2026, 10, 9, 6, 15, 9, 0, time.UTC)
 )
 
-const settings = "secrets: [key]\napi_key: key\n"
+const settings = "secrets: [key]\nsince: 2026-09-01\napi_key: key\n"
 
 // A clock goes a second further with every look at it, so that the account's
 // limit does not slow tests down.
@@ -229,7 +229,7 @@ func TestCompleteFails(t *testing.T) {
 			}
 			set := settings
 			if tt.key != "" {
-				set = "secrets: [key]\napi_key: " + tt.key
+				set = strings.Replace(settings, "api_key: key", "api_key: "+tt.key, 1)
 			}
 			conn, err := open(s, c.now, set)
 			if err != nil {
@@ -449,7 +449,7 @@ func TestPush(t *testing.T) {
 func TestOldSignature(t *testing.T) {
 	const secret, good = "tt-webhook-signature-key-EXAMPLE-1", "YmZjYTNhZjBjYzUwYmE0NjQ2ZTYyOWM5YmMzNjZiZWYwZGMzMWJkZGFlOGJhMmI0NTFkYjA2YzVjMDM3MDhmMA=="
 	s, c := account(t)
-	conn, err := open(s, c.now, "secrets: ["+secret+"]\napi_key: key\nsignature: v1")
+	conn, err := open(s, c.now, "secrets: ["+secret+"]\nsince: 2026-09-01\napi_key: key\nsignature: v1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -498,6 +498,7 @@ func TestSettings(t *testing.T) {
 	s, c := account(t)
 	for name, tt := range map[string]struct{ settings, want string }{
 		"no API key":             {"secrets: [key]", "api_key: required"},
+		"no day of connection":   {"secrets: [key]\napi_key: key", "since: required"},
 		"no secret":              {"api_key: key", "secrets: required"},
 		"a version that is none": {settings + "signature: v3", `signature: "v3" is not one of v1, v2`},
 		"an unknown key":         {settings + "region: eu", "field region not found"},

@@ -39,6 +39,7 @@ func (s Settings) Validate() error {
 	for _, q := range []struct{ key, value, why string }{
 		{"api_key", string(s.APIKey), "Unified.to's webhooks hold no person"},
 		{"account", s.Account, "write the id of the connection in Unified.to"},
+		{"since", s.Since, "write the day of connection, because any edit brings old rejections again"},
 		{"url_token", string(s.URLToken), "write any long random text, and put it behind the webhook's address as ?k=…"},
 	} {
 		if q.value == "" {

@@ -23,7 +23,7 @@ var rejectedAt = time.Date(2026, 10, 2, 6, 15, 9, 0, time.UTC)
 
 const (
 	secret   = "unified-workspace-secret-EXAMPLE-1"
-	rest     = "account: " + unifiedtest.Connection + "\napi_key: key\nurl_token: token-of-the-address\n"
+	rest     = "account: " + unifiedtest.Connection + "\napi_key: key\nsince: 2026-09-01\nurl_token: token-of-the-address\n"
 	settings = "secrets: [" + secret + "]\n" + rest
 )
 
@@ -153,7 +153,7 @@ func TestSituations(t *testing.T) {
 		"an application of nobody":         {change: change(map[string]any{"candidate_id": nil, "job_id": nil}), state: ats.Rejected, side: ats.Company, calls: 1},
 		"what the company says":            {settings: "outcomes: {スキル不一致: position_closed}", state: ats.Closed, side: ats.Company},
 		"the past is not read":             {sample: "rejected.initial", state: ats.Rejected, side: ats.Company, history: true},
-		"the past by its day":              {settings: "since: 2026-10-03", state: ats.Rejected, side: ats.Company, history: true},
+		"the past by its day":              {sample: "rejected.before-the-connection", state: ats.Rejected, side: ats.Company, history: true},
 		"what leads to no mail, neither":   {sample: "unrejected", state: ats.Reopened, side: ats.Company},
 		"a deletion is taken as it is":     {sample: "deleted", state: ats.Erased, side: ats.Unknown},
 		"a rejection nobody knows whom by": {sample: "rejected.other-status", change: change(map[string]any{"status": "SUBMITTED"}), state: ats.Rejected, side: ats.Unknown, address: true, calls: 3},
@@ -311,7 +311,7 @@ func TestPush(t *testing.T) {
 func TestSettings(t *testing.T) {
 	s, _ := account(t, "")
 	for name, tt := range map[string]struct{ settings, want string }{
-		"nothing at all": {"", "api_key: required; Unified.to's webhooks hold no person\naccount: required; write the id of the connection in Unified.to\nurl_token: required"},
+		"nothing at all": {"", "api_key: required; Unified.to's webhooks hold no person\naccount: required; write the id of the connection in Unified.to\nsince: required; write the day of connection, because any edit brings old rejections again\nurl_token: required"},
 		"no secret":      {rest, "secrets: required"},
 		"an unknown key": {settings + "token: x", "field token not found"},
 	} {

@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -41,13 +43,15 @@ func (s Settings) Validate() error {
 
 var subdomain = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
 
-// Workable's limit: ten calls in ten seconds.
 const (
-	perSecond = 1
+	perSecond = 1 // ten calls in ten seconds are allowed
 	burst     = 10
+	perPage   = 100 // the most that Workable gives
+	overlap   = time.Hour
 )
 
-// A Connector reads in Workable's API what a webhook leaves open.
+// A Connector reads in Workable's API what a webhook leaves open, and looks for
+// what none told.
 type Connector struct {
 	*spec.Connector
 	api *api.Client
@@ -58,6 +62,7 @@ type Connector struct {
 var (
 	_ connectors.Completer  = (*Connector)(nil)
 	_ connectors.Checker    = (*Connector)(nil)
+	_ connectors.Poller     = (*Connector)(nil)
 	_ connectors.Subscriber = (*Connector)(nil)
 	_ connectors.Pusher     = (*Connector)(nil)
 )
@@ -200,6 +205,49 @@ func (c *Connector) read(candidate object) (ats.Event, error) {
 		return ats.Event{}, ats.Errorf(ats.Duplicate, "nothing in the candidate concerns us")
 	}
 	return events[0], nil
+}
+
+// Poll implements connectors.Poller. It finds the disqualifications of which no
+// webhook told.
+func (c *Connector) Poll(ctx context.Context, cursor string) ([]connectors.Payload, string, error) {
+	return api.Swept(ctx, cursor, c.now(), overlap, c.page)
+}
+
+// page reads candidates that were changed. The list says neither who ended it
+// nor when: that is left to Complete.
+func (c *Connector) page(ctx context.Context, s api.Sweep) ([]connectors.Payload, string, error) {
+	path, query := "/candidates", url.Values{"updated_after": {s.Since.UTC().Format(time.RFC3339)}, "limit": {strconv.Itoa(perPage)}}
+	if s.Page != "" {
+		var err error
+		if path, query, err = c.api.Within(s.Page); err != nil {
+			return nil, "", err
+		}
+	}
+	var answer struct {
+		Candidates []struct {
+			ID           string
+			Disqualified bool
+			UpdatedAt    time.Time `json:"updated_at"`
+		}
+		Paging struct{ Next string }
+	}
+	if err := c.api.Get(ctx, path, query, &answer); err != nil {
+		return nil, "", err
+	}
+	var news []connectors.Payload
+	for _, one := range answer.Candidates {
+		if !one.Disqualified {
+			continue
+		}
+		body, err := json.Marshal(object{
+			"event_type": "candidate_moved", "fired_at": one.UpdatedAt, "data": object{"id": one.ID, "disqualified": true},
+		})
+		if err != nil {
+			return news, "", err
+		}
+		news = append(news, s.Payload(body, one.UpdatedAt, c.now()))
+	}
+	return news, answer.Paging.Next, nil
 }
 
 // A subscription is what Workable knows of one event.

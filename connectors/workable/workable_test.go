@@ -1,6 +1,7 @@
 package workable_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -227,6 +228,60 @@ func TestState(t *testing.T) {
 				t.Errorf("got %q, %v, want %q, %q", got, err, tt.want, tt.fault)
 			}
 		})
+	}
+}
+
+func TestPoll(t *testing.T) {
+	s := account(t)
+	c := connect(t, s, "")
+	news, first, err := c.Poll(t.Context(), "")
+	if len(news) != 0 || err != nil {
+		t.Fatalf("the first time: got %d news, %v, want none: what is there is not news", len(news), err)
+	}
+	news, next, err := c.Poll(t.Context(), first)
+	if len(news) != 0 || err != nil {
+		t.Errorf("nothing new: got %d news, %v", len(news), err)
+	}
+	changed := disqualifiedAt.Add(2 * time.Minute)
+	with("updated_at", changed.Format(time.RFC3339))(s)
+	for i := range 129 {
+		id := fmt.Sprintf("2b82%04d", i)
+		s.Copy(id)
+		if i%2 == 0 {
+			s.Change(id, func(c map[string]any) { c["disqualified"] = false })
+		}
+	}
+	if news, _, err = c.Poll(t.Context(), next); len(news) != 65 || err != nil {
+		t.Fatalf("got %d news, %v, want all who are disqualified, from both pages", len(news), err)
+	}
+	again, _, err := c.Poll(t.Context(), next)
+	if diff := cmp.Diff(news, again); diff != "" || err != nil {
+		t.Errorf("again: got %v (-want +got):\n%s", err, diff)
+	}
+	events, err := c.Decode(news[0])
+	if err != nil || len(events) != 1 || events[0].State != ats.Rejected || events[0].Side != ats.Unknown || c.Key(news[0]) != "" {
+		t.Fatalf("got %v, %v with the key %q", events, err, c.Key(news[0]))
+	}
+	if err := c.Complete(t.Context(), &events[0]); err != nil || events[0].Side != ats.Company || !events[0].At.Equal(disqualifiedAt) || events[0].History {
+		t.Errorf("got %+v, %v", events[0], err)
+	}
+	for name, tt := range map[string]struct {
+		cursor string
+		fails  []int
+		fault  ats.Fault
+	}{
+		"the list is down":      {next, []int{503}, ats.Busy},
+		"half of it is down":    {next, []int{0, 500}, ats.Busy},
+		"a cursor that is none": {"x", nil, ats.Invalid},
+	} {
+		s.Fail(tt.fails...)
+		if _, _, err := c.Poll(t.Context(), tt.cursor); ats.FaultOf(err) != tt.fault {
+			t.Errorf("%s: got %v, want %s", name, err, tt.fault)
+		}
+	}
+	elsewhere := strings.TrimSuffix(next, "}") + `,"started":"2026-10-02T07:00:00Z","page":"https://other.test/spi/v3/candidates?x=1"}`
+	if again, _, err := c.Poll(t.Context(), elsewhere); err != nil || len(again) != 65 {
+		t.Errorf("a page elsewhere: got %d news, %v, want to begin again", len(again), err)
 	}
 }
 

@@ -1,6 +1,6 @@
 -- Times are microseconds since 1970 in UTC. BYTES is BLOB or BYTEA, and TEXT
 -- sorts by its bytes in both databases. A statement after --pg is for PostgreSQL
--- only. Sealed columns come last, so that the others can be read without them.
+-- only, and WITHOUT ROWID for SQLite. Sealed columns come last, so that the others can be read without them.
 
 CREATE TABLE meta (
 	name  TEXT PRIMARY KEY,
@@ -44,7 +44,7 @@ CREATE TABLE deliveries (
 CREATE UNIQUE INDEX deliveries_key ON deliveries (company, connection, dedupe_key);
 CREATE INDEX deliveries_company ON deliveries (company, id);
 CREATE INDEX deliveries_disposition ON deliveries (disposition, id);
-CREATE INDEX deliveries_expiry ON deliveries (company, expires_at);
+CREATE INDEX deliveries_expiry ON deliveries (company, expires_at) WHERE disposition <> 'new';
 
 CREATE TABLE applications (
 	id             TEXT PRIMARY KEY,
@@ -308,10 +308,10 @@ CREATE TABLE jobs (
 	trace         TEXT NOT NULL DEFAULT '',
 	created_at    BIGINT NOT NULL,
 	updated_at    BIGINT NOT NULL
-);
+) WITHOUT ROWID;
 CREATE UNIQUE INDEX jobs_subject ON jobs (subject, (CASE WHEN state IN ('waiting', 'dispatched', 'running') THEN 1 END));
 CREATE INDEX jobs_due ON jobs (queue, company, due_at) WHERE state = 'waiting';
-CREATE INDEX jobs_next ON jobs (state, due_at);
+CREATE INDEX jobs_next ON jobs (due_at) WHERE state = 'waiting';
 CREATE INDEX jobs_state ON jobs (state, id);
 CREATE INDEX jobs_dead ON jobs (company, id) WHERE state = 'dead';
 CREATE INDEX jobs_company ON jobs (company, id);

@@ -68,6 +68,15 @@ func Swept(ctx context.Context, cursor string, now time.Time, overlap time.Durat
 	return news, s.text(), nil
 }
 
+// Sweeping is embedded by a Poller whose cursors are of Swept.
+type Sweeping struct{}
+
+// More implements connectors.Pager.
+func (Sweeping) More(cursor string) bool {
+	var s Sweep
+	return json.Unmarshal([]byte(cursor), &s) == nil && !s.Started.IsZero()
+}
+
 func (s Sweep) text() string {
 	text, _ := json.Marshal(s) // times and texts always can be written
 	return string(text)

@@ -30,10 +30,11 @@ const (
 // URL is the address under which RoundTrip answers.
 const URL = "https://hoshizora.workable.test/spi/v3"
 
-// Workable's limit.
+// Workable's limits.
 const (
-	calls  = 10
-	within = 10 * time.Second
+	calls   = 10
+	within  = 10 * time.Second
+	perPage = 100
 )
 
 type object = map[string]any
@@ -75,6 +76,15 @@ func (s *Server) Change(id string, change func(candidate map[string]any)) {
 	s.Lock()
 	defer s.Unlock()
 	change(s.candidates[id])
+}
+
+// Copy adds a candidate like the one of the samples, with another id.
+func (s *Server) Copy(id string) {
+	s.Lock()
+	defer s.Unlock()
+	c := maps.Clone(s.candidates[Candidate])
+	c["id"] = id
+	s.candidates[id] = c
 }
 
 // Delete removes a candidate.
@@ -136,6 +146,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	switch call := r.Method + " " + parts[0]; {
 	case !ok:
 		apitest.Refuse(w, http.StatusNotFound)
+	case call == "GET candidates" && len(parts) == 1:
+		s.list(w, r)
 	case call == "GET candidates" && len(parts) == 2:
 		one(w, "candidate", s.candidates[parts[1]])
 	case call == "GET jobs" && len(parts) == 2:
@@ -153,6 +165,34 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	default:
 		apitest.Refuse(w, http.StatusNotFound)
 	}
+}
+
+// list answers a page of the candidates that were changed, without what only
+// details show.
+func (s *Server) list(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	after, err := time.Parse(time.RFC3339, q.Get("updated_after"))
+	size, err2 := strconv.Atoi(q.Get("limit"))
+	if err != nil || err2 != nil || size < 1 || size > perPage {
+		apitest.Refuse(w, http.StatusBadRequest)
+		return
+	}
+	out, next := []object{}, object{}
+	for _, id := range slices.Sorted(maps.Keys(s.candidates)) {
+		updated, err := time.Parse(time.RFC3339, fmt.Sprint(s.candidates[id]["updated_at"]))
+		switch {
+		case err != nil || !updated.After(after) || id <= q.Get("since_id"):
+		case len(out) == size:
+			q.Set("since_id", fmt.Sprint(out[size-1]["id"]))
+			next = object{"next": URL + "/candidates?" + q.Encode()}
+		default:
+			c := maps.Clone(s.candidates[id])
+			delete(c, "withdrew")
+			delete(c, "disqualified_at")
+			out = append(out, c)
+		}
+	}
+	apitest.Write(w, http.StatusOK, object{"candidates": out, "paging": next})
 }
 
 // one answers an object, inside of a member if that has a name.
