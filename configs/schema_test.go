@@ -172,12 +172,14 @@ func TestDemoSendsAtOnceIntoTheMailbox(t *testing.T) {
 	if err := os.CopyFS(f.dir, configs.Demo()); err != nil {
 		t.Fatal(err)
 	}
-	f.open.Lookup = func(name string) (string, bool) {
-		if !strings.HasPrefix(name, "DEMO_") {
-			return "", false
-		}
-		return every(name)
+	f.open.Lookup = func(string) (string, bool) { return "", false } // every command can read it
+	for _, name := range []string{
+		"acme-greenhouse-secret", "acme-sheet-secret", "globex-lever-token", "globex-lever-key", "globex-campus-secret", "network-secret",
+	} {
+		f.write("secrets/"+name, "whsec_ZGVtby1uZXR3b3JrLXNlY3JldC1mb3ItdGhpcy1wcm9jZXNz")
 	}
+	f.write("secrets/globex-lever-url", "http://127.0.0.1:8098/v1")
+	f.write("secrets/network-url", "http://127.0.0.1:8099/referrals")
 	tenants := loads(t, f, "acme", "globex")
 	for _, c := range tenants.Companies() {
 		s := c.Sending

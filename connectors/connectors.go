@@ -128,6 +128,12 @@ type (
 		Rings(p Payload) bool
 	}
 
+	// A Redactor takes out of its verified payloads what must not be kept: a
+	// session, or data that nobody trusts. What is left must still decode.
+	Redactor interface {
+		Redact(p Payload) Payload
+	}
+
 	// A Completer fetches what an event's payload left out.
 	Completer interface {
 		Complete(ctx context.Context, e *ats.Event) error

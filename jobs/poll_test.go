@@ -437,7 +437,7 @@ func TestABellMakesASweepDue(t *testing.T) {
 	s := l.source()["acme"]
 	l.tick()
 	s.tell(l.rejection("1"))
-	l.clock.pass(time.Second)
+	l.clock.pass(record.RingRest)
 	id := l.deliver(arrival([]byte("ring")))
 	l.step()
 	if d := l.delivery(id); d.Disposition != record.Ignored || !strings.Contains(d.Reason, "there is news") {

@@ -54,3 +54,33 @@ func OutcomeOf(label string) Outcome {
 	}
 	return OutcomeUnknown
 }
+
+// OutcomeOfAll reads several labels of one application, the most telling first,
+// each by read, such as OutcomeOf. The first that says anything counts, and at
+// is its number, or -1 when all are blank. Labels that reject and say something
+// else too are ambiguous.
+func OutcomeOfAll(labels []string, read func(label string) Outcome) (outcome Outcome, at int) {
+	outcome, at = OutcomeOngoing, -1
+	said := map[Outcome]int{}
+	for i, label := range labels {
+		if strings.TrimSpace(label) == "" {
+			continue
+		}
+		o := read(label)
+		if _, before := said[o]; !before {
+			said[o] = i
+		}
+		if at < 0 || outcome == OutcomeUnknown {
+			outcome, at = o, i
+		}
+	}
+	if _, rejected := said[OutcomeRejected]; !rejected {
+		return outcome, at
+	}
+	for _, o := range []Outcome{OutcomeWithdrawn, OutcomeHired, OutcomeAmbiguous, OutcomeOngoing} {
+		if i, ok := said[o]; ok && (outcome == o || outcome == OutcomeRejected && o != OutcomeOngoing) {
+			return OutcomeAmbiguous, i
+		}
+	}
+	return outcome, at
+}

@@ -86,3 +86,29 @@ func TestOutcomeOfFollowsTheRules(t *testing.T) {
 		}
 	}
 }
+
+func TestOutcomeOfAll(t *testing.T) {
+	for name, tt := range map[string]struct {
+		labels []string
+		want   mapping.Outcome
+		at     int
+	}{
+		"nothing":                              {nil, mapping.OutcomeOngoing, -1},
+		"blanks":                               {[]string{"", "　"}, mapping.OutcomeOngoing, -1},
+		"one label":                            {[]string{"不採用"}, mapping.OutcomeRejected, 0},
+		"the first that says anything":         {[]string{"", "お見送り"}, mapping.OutcomeRejected, 1},
+		"the most telling comes first":         {[]string{"内定辞退", "選考終了"}, mapping.OutcomeWithdrawn, 0},
+		"one that is not known is passed over": {[]string{"選考終了", "不採用"}, mapping.OutcomeRejected, 1},
+		"none is known":                        {[]string{"選考終了", "終了"}, mapping.OutcomeUnknown, 1},
+		"both sides":                           {[]string{"不採用", "選考辞退"}, mapping.OutcomeAmbiguous, 1},
+		"both sides, the other way":            {[]string{"選考辞退", "不採用"}, mapping.OutcomeAmbiguous, 0},
+		"rejected and hired":                   {[]string{"不採用", "採用"}, mapping.OutcomeAmbiguous, 1},
+		"rejected in the end":                  {[]string{"不採用", "選考中"}, mapping.OutcomeRejected, 0},
+		"under way, rejected below":            {[]string{"選考中", "不採用"}, mapping.OutcomeAmbiguous, 0},
+		"a duplicate, whatever else":           {[]string{"重複", "不採用"}, mapping.OutcomeIgnored, 0},
+	} {
+		if got, at := mapping.OutcomeOfAll(tt.labels, mapping.OutcomeOf); got != tt.want || at != tt.at {
+			t.Errorf("%s: got %s by %d, want %s by %d", name, got, at, tt.want, tt.at)
+		}
+	}
+}

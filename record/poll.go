@@ -30,8 +30,13 @@ type Poll struct {
 	Lease  time.Time `json:"-"` // until when the sweep belongs to who claimed it; zero when none is under way
 }
 
+// RingRest is the least time between sweeps that a vendor asks for, which may
+// ring for every edit.
+const RingRest = time.Minute
+
 // Due reports whether the next sweep may begin: its time has come, or the
 // vendor said that there is news. An error is waited out in any case.
 func (p Poll) Due(now time.Time) bool {
-	return !p.Lease.After(now) && (!p.DueAt.After(now) || p.Error == "" && p.RungAt.After(p.StartedAt))
+	rung := p.Error == "" && p.RungAt.After(p.StartedAt) && now.Sub(p.StartedAt) >= RingRest
+	return !p.Lease.After(now) && (rung || !p.DueAt.After(now))
 }

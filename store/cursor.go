@@ -57,8 +57,8 @@ func (s *Store) ClaimPoll(ctx context.Context, company, connection, vendor strin
 		p, err = scanPoll(t.QueryRowContext(ctx, `
 			UPDATE cursors SET seq = seq + 1, lease_until = $1, started_at = $2, vendor = $3,
 				cursor = CASE WHEN vendor = $3 THEN cursor ELSE '' END, first_sweep = CASE WHEN vendor = $3 THEN first_sweep ELSE 1 END
-			WHERE company = $4 AND connection = $5 AND lease_until <= $2 AND ($6 = 1 OR due_at <= $2 OR (error = '' AND rung_at > started_at))
-			RETURNING `+pollColumns, micros(at.Add(lease)), micros(at), vendor, company, connection, flag(now)))
+			WHERE company = $4 AND connection = $5 AND lease_until <= $2 AND ($6 = 1 OR due_at <= $2 OR (error = '' AND rung_at > started_at AND started_at <= $7))
+			RETURNING `+pollColumns, micros(at.Add(lease)), micros(at), vendor, company, connection, flag(now), micros(at.Add(-record.RingRest))))
 		return err
 	})
 	if errors.Is(err, sql.ErrNoRows) {

@@ -161,9 +161,10 @@ func (in *inbox) keepEach(ctx context.Context, letters []*letter) (map[string]bo
 	kept := map[string]bool{}
 	err := in.s.update(ctx, func(ctx context.Context, t *tx) error {
 		clear(kept)
+		jobs := make([]record.Job, 0, len(letters))
 		for _, l := range letters {
 			d := l.Delivery
-			n, err := t.exec(ctx, `INSERT INTO deliveries (`+deliveryColumns+`) VALUES `+places(1, 12)+` ON CONFLICT DO NOTHING`,
+			n, err := t.exec(ctx, `INSERT INTO deliveries (`+deliveryColumns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12) ON CONFLICT DO NOTHING`,
 				l.id, d.Company, d.Connection, l.Vendor, string(d.Door), l.key, len(d.Payload.Body), string(l.Disposition), l.Reason,
 				micros(d.Payload.Received), micros(d.Payload.Received.Add(l.Keep)), l.sealed)
 			if err != nil {
@@ -174,12 +175,10 @@ func (in *inbox) keepEach(ctx context.Context, letters []*letter) (map[string]bo
 			}
 			kept[l.id] = true
 			if j, ok := l.job(); ok {
-				if err := t.enqueue(ctx, j); err != nil {
-					return err
-				}
+				jobs = append(jobs, j)
 			}
 		}
-		return nil
+		return t.enqueue(ctx, jobs...)
 	})
 	return kept, err
 }

@@ -45,8 +45,12 @@ func (l *line[T]) join(v T) error {
 	l.lanesWG.Add(1)
 	l.mu.Unlock()
 	runtime.Gosched() // whoever is about to come joins this group
-	l.work(l.next())
-	if group := l.next(); group != nil {
+	group := l.next()
+	if group == nil {
+		return nil // another lane took v
+	}
+	l.work(group)
+	if group = l.next(); group != nil {
 		go l.rest(group) // v need not wait for those who came later
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/klauspost/compress/s2"
 	"golang.org/x/text/unicode/norm"
@@ -92,10 +93,17 @@ func sealPayload(aead cipher.AEAD, context string, p connectors.Payload) ([]byte
 	if err != nil {
 		return nil, fmt.Errorf("encoding %s: %w", context, err)
 	}
-	plain := binary.AppendUvarint(make([]byte, 0, binary.MaxVarintLen64+len(rest)+len(body)), uint64(len(rest)))
-	plain = append(append(plain, rest...), body...)
-	return encrypt(aead, context, s2.Encode(nil, plain)), nil
+	b := scratch.Get().(*buffers) //nolint:forcetypeassert // nothing else is put there
+	defer scratch.Put(b)
+	b.plain = append(append(binary.AppendUvarint(b.plain[:0], uint64(len(rest))), rest...), body...)
+	b.packed = s2.Encode(b.packed[:cap(b.packed)], b.plain)
+	return encrypt(aead, context, b.packed), nil
 }
+
+// scratch keeps the buffers of a delivery for the next one.
+var scratch = sync.Pool{New: func() any { return &buffers{} }}
+
+type buffers struct{ plain, packed []byte }
 
 // unsealPayload decrypts what sealPayload made.
 func unsealPayload(aead cipher.AEAD, context string, sealed []byte) (connectors.Payload, error) {

@@ -124,6 +124,8 @@ func (s *Store) connectPostgres(ctx context.Context, address string) error {
 	return nil
 }
 
+const sqliteReaders = 4
+
 // connectSQLite opens one connection for writing and several for reading. The
 // write-ahead log lets them work side by side; synchronous FULL makes a commit
 // survive a loss of power; secure_delete overwrites what is deleted.
@@ -146,8 +148,9 @@ func (s *Store) connectSQLite(ctx context.Context, path string) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("opening %s: %w", path, err), conn.Close(), writing.Close())
 	}
-	s.reads.SetMaxOpenConns(4)
-	s.read = plain{s.reads}
+	s.reads.SetMaxOpenConns(sqliteReaders)
+	s.reads.SetMaxIdleConns(sqliteReaders)
+	s.read = plain{&learned{DB: s.reads, prepared: map[string]*sql.Stmt{}}}
 	s.write = newGroup(writing, conn, maxGroup) //nolint:contextcheck // it outlives the opening
 	return nil
 }

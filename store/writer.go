@@ -132,26 +132,45 @@ func (g *group) commit(calls []call) {
 	}
 }
 
+// transact runs the calls in one transaction. A savepoint before each would let
+// one fail alone, but it copies every page that is changed, and hardly any call
+// fails: so they first do without, and begin again if one does.
 func (g *group) transact(ctx context.Context, calls []call, results []error) error {
+	err := g.together(ctx, calls, results, g.bare)
+	if !errors.Is(err, errAgain) {
+		return err
+	}
+	if len(calls) == 1 {
+		return nil // it failed alone
+	}
+	return g.together(ctx, calls, results, g.savepoint)
+}
+
+// errAgain says that a call failed and took its group with it.
+var errAgain = errors.New("again, each for itself")
+
+// together runs the calls by run, whose second error spoils the whole group.
+func (g *group) together(ctx context.Context, calls []call, results []error, run func(context.Context, func(context.Context, *tx) error) (result, broken error)) error {
 	if _, err := g.conn.ExecContext(ctx, `BEGIN IMMEDIATE`); err != nil {
 		return err
 	}
-	if len(calls) == 1 { // the transaction is its savepoint
-		if results[0] = protect(ctx, calls[0].fn, &tx{querier: plain{g.conn}}); results[0] != nil {
-			return g.undo(ctx, nil)
-		}
-	} else {
-		for i, c := range calls {
-			var err error
-			if results[i], err = g.savepoint(ctx, c.fn); err != nil {
-				return g.undo(ctx, err)
-			}
+	for i, c := range calls {
+		var err error
+		if results[i], err = run(ctx, c.fn); err != nil {
+			return g.undo(ctx, err)
 		}
 	}
 	if _, err := g.conn.ExecContext(ctx, `COMMIT`); err != nil {
 		return g.undo(ctx, err)
 	}
 	return nil
+}
+
+func (g *group) bare(ctx context.Context, fn func(context.Context, *tx) error) (result, broken error) {
+	if result = protect(ctx, fn, &tx{querier: plain{g.conn}}); result != nil {
+		broken = errAgain
+	}
+	return result, broken
 }
 
 // undo ends a group that cannot be committed. SQLite may have undone it already,
@@ -161,8 +180,7 @@ func (g *group) undo(ctx context.Context, cause error) error {
 	return cause
 }
 
-// savepoint returns the function's own error, and as the second one an error
-// that spoils the whole group.
+// savepoint lets the function fail alone.
 func (g *group) savepoint(ctx context.Context, fn func(context.Context, *tx) error) (result, broken error) {
 	if _, err := g.conn.ExecContext(ctx, `SAVEPOINT one`); err != nil {
 		return nil, err

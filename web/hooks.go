@@ -224,7 +224,7 @@ func (h *hooks) webhook(c *gin.Context, v *visit) error {
 		}
 		return err
 	}
-	d := connectors.Delivery{Company: v.company, Connection: v.connection, Door: connectors.Webhook, Key: dedupeKey(conn, p, c.Request.URL.RawQuery), Payload: kept(p)}
+	d := connectors.Delivery{Company: v.company, Connection: v.connection, Door: connectors.Webhook, Key: dedupeKey(conn, p, c.Request.URL.RawQuery), Payload: kept(redacted(conn, p))}
 	if err := h.keep(c, v, record.Arrival{Delivery: d, Vendor: v.vendor, Disposition: record.New, Keep: company.Retention.Deliveries.Std()}); err != nil {
 		return err
 	}
@@ -421,6 +421,14 @@ func keptHeader(h http.Header, save ...string) http.Header {
 		}
 	}
 	return out
+}
+
+// redacted returns p without what its vendor's connector wants not kept.
+func redacted(conn connectors.Connector, p connectors.Payload) connectors.Payload {
+	if r, ok := conn.(connectors.Redactor); ok {
+		return r.Redact(p)
+	}
+	return p
 }
 
 // kept returns p as it is stored once its signature was checked.

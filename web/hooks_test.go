@@ -68,6 +68,12 @@ func (picky) Reply(connectors.Payload) connectors.Reply {
 	return connectors.Reply{Header: http.Header{"Content-Type": {"text/xml"}, "X-Ack": {"1"}}, Body: []byte("<ack/>")}
 }
 
+// Redact implements connectors.Redactor.
+func (picky) Redact(p connectors.Payload) connectors.Payload {
+	p.Body = bytes.ReplaceAll(p.Body, []byte("session"), nil)
+	return p
+}
+
 // poller is a connector without a door for webhooks.
 type poller struct{}
 
@@ -381,6 +387,18 @@ func TestWhatIsKeptOfADelivery(t *testing.T) {
 	}
 	if row.Vendor != "greenhouse" || row.Door != string(connectors.Webhook) || !row.ExpiresAt.Equal(morning.Add(30*24*time.Hour)) {
 		t.Errorf("row %+v", row)
+	}
+}
+
+func TestWhatMustNotBeKeptIsNot(t *testing.T) {
+	s := door(t)
+	if res := s.do(s.signed("picky", `{"id":"session"}`, "first", signature, morning)); res.code != http.StatusAccepted {
+		t.Fatalf("got %d", res.code)
+	}
+	_, d, err := s.store.Delivery(t.Context(), s.deliveries(record.Filter{})[0].ID)
+	s.must(err)
+	if string(d.Payload.Body) != `{"id":""}` {
+		t.Errorf("kept %s", d.Payload.Body)
 	}
 }
 

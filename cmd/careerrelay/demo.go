@@ -51,24 +51,24 @@ type demo struct {
 	server      server
 }
 
-// demoSecrets are the secrets of the example companies' demo files. They open
-// nothing but this process.
-var demoSecrets = map[string]string{ //nolint:gosec // they open nothing
-	"DEMO_ACME_GREENHOUSE_SECRET": "demo-greenhouse-secret", "DEMO_ACME_SHEET_SECRET": "demo-sheet-secret",
-	"DEMO_GLOBEX_LEVER_TOKEN": "demo-lever-token", "DEMO_GLOBEX_LEVER_KEY": "demo-lever-key", "DEMO_GLOBEX_CAMPUS_SECRET": "demo-campus-secret",
-	"DEMO_NETWORK_SECRET": "whsec_ZGVtby1uZXR3b3JrLXNlY3JldC1mb3ItdGhpcy1wcm9jZXNz",
+// demoSecrets are the secrets of the example companies' demo files, beside
+// which they are kept. They open nothing but this process.
+var demoSecrets = map[string]string{
+	"acme-greenhouse-secret": "demo-greenhouse-secret", "acme-sheet-secret": "demo-sheet-secret",
+	"globex-lever-token": "demo-lever-token", "globex-lever-key": "demo-lever-key", "globex-campus-secret": "demo-campus-secret",
+	"network-secret": "whsec_ZGVtby1uZXR3b3JrLXNlY3JldC1mb3ItdGhpcy1wcm9jZXNz",
 }
 
 func (d *demo) run(ctx context.Context) error {
 	if err := d.prepare(ctx); err != nil {
 		return err
 	}
-	recipient := relay.NewSimulator([]string{demoSecrets["DEMO_NETWORK_SECRET"]}, stamp)
+	recipient := relay.NewSimulator([]string{demoSecrets["network-secret"]}, stamp)
 	network, err := d.neighbour(ctx, recipient)
 	if err != nil {
 		return err
 	}
-	vendor, err := levertest.New(demoSecrets["DEMO_GLOBEX_LEVER_KEY"], stamp)
+	vendor, err := levertest.New(demoSecrets["globex-lever-key"], stamp)
 	if err != nil {
 		return err
 	}
@@ -76,15 +76,9 @@ func (d *demo) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	places := map[string]string{"DEMO_NETWORK_URL": network + "/referrals", "DEMO_GLOBEX_LEVER_URL": lever + "/v1"}
-	outer := d.lookup
-	d.lookup = func(name string) (string, bool) {
-		for _, known := range []map[string]string{demoSecrets, places} {
-			if v, ok := known[name]; ok {
-				return v, true
-			}
-		}
-		return outer(name)
+	places := map[string]string{"network-url": network + "/referrals", "globex-lever-url": lever + "/v1"}
+	if err := d.keep(demoSecrets, places); err != nil {
+		return ats.Errorf(ats.Invalid, "DATA: %w", err)
 	}
 	d.server.client = relay.NewHTTPClient(true)
 	return d.server.run(ctx, func(ctx context.Context) error { return d.play(ctx, network) })
@@ -152,6 +146,23 @@ func layOut(from fs.FS, to string) error {
 	})
 }
 
+// keep writes what the companies' files refer to, so that other commands read
+// the same.
+func (d *demo) keep(all ...map[string]string) error {
+	folder := filepath.Join(d.configs, "secrets")
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
+	for _, values := range all {
+		for name, value := range values {
+			if err := os.WriteFile(filepath.Join(folder, name), []byte(value+"\n"), 0o600); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // neighbour answers on a loopback port in the name of somebody outside.
 func (d *demo) neighbour(ctx context.Context, h http.Handler) (address string, err error) {
 	var l net.Listener
@@ -184,10 +195,13 @@ func (d *demo) play(ctx context.Context, network string) error {
   recipient       %s/   (simulated)
 
 Open the candidate page, agree, then confirm with the link in the next mail: the
-referral arrives at the recipient and the company's account counts it. Send more
-with: careerrelay simulate webhook acme greenhouse --configs %s
+referral arrives at the recipient and the company's account counts it. Turn one
+more candidate down, in another terminal:
+
+  %s simulate webhook acme greenhouse --new --configs %s --to %s
+
 Stop with Ctrl-C; what was kept lies in %s.
-`, sent, d.publicURL, console, console, link, network, d.configs, d.data)
+`, sent, d.publicURL, console, console, link, network, os.Args[0], d.configs, d.publicURL, d.data)
 	return nil
 }
 
@@ -269,7 +283,7 @@ func post(ctx context.Context, address string, p connectors.Payload) (int, error
 	if err != nil {
 		return 0, ats.Errorf(ats.Invalid, "address: %w", err)
 	}
-	r.Header = p.Header.Clone()
+	r.Header, r.URL.RawQuery = p.Header.Clone(), p.Query.Encode()
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
 		return 0, ats.Errorf(ats.Busy, "sending: %w", err)

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -39,6 +40,8 @@ var letterFrame = regexp.MustCompile(`<iframe[^>]* src="([^"]+)"`)
 
 var demoLine = regexp.MustCompile(`(?m)^  (mailbox|console|candidate page|recipient) +(\S+)`)
 
+var demoMore = regexp.MustCompile(`(?m)\S+ simulate webhook .*$`)
+
 // startDemo runs the command itself and returns the addresses it prints.
 func startDemo(t *testing.T) map[string]string {
 	t.Helper()
@@ -55,7 +58,7 @@ func startDemo(t *testing.T) map[string]string {
 	})
 	for range 1200 {
 		if found := demoLine.FindAllStringSubmatch(out.String(), -1); len(found) == 4 {
-			places := map[string]string{}
+			places := map[string]string{"more": demoMore.FindString(out.String())}
 			for _, f := range found {
 				places[f[1]] = f[2]
 			}
@@ -70,6 +73,33 @@ func startDemo(t *testing.T) map[string]string {
 	}
 	t.Fatalf("the demo printed no addresses:\n%s", out)
 	return nil
+}
+
+// The command that the demo recommends works in another terminal, and each time
+// somebody else is turned down.
+func TestTheDemoCanBeSentMore(t *testing.T) {
+	places := startDemo(t)
+	command := func(args ...string) string {
+		t.Helper()
+		var out, errOut bytes.Buffer
+		if code := run(t.Context(), args, func(string) (string, bool) { return "", false }, strings.NewReader(""), &out, &errOut); code != exitDone {
+			t.Fatalf("%s ended with %d: %s", args, code, errOut.String())
+		}
+		return out.String()
+	}
+	more := strings.Fields(places["more"])
+	data := filepath.Dir(more[slices.Index(more, "--configs")+1])
+	mails := func() int {
+		return strings.Count(command("mail", "list", "--company", "acme", "--limit", "200", "--json", "--data", data), `"id"`)
+	}
+	before := mails()
+	for n := range 2 {
+		command(more[1:]...)
+		waitFor(t, "a mail to somebody else", func() bool { return mails() == before+n+1 })
+	}
+	if problems := command("config", "check", "--configs", filepath.Join(data, "demo-configs")); !strings.Contains(problems, "no problems") {
+		t.Error(problems)
+	}
 }
 
 // TestTheDemoInABrowser follows a newcomer through the demo: mailbox, mail,

@@ -1,18 +1,14 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,7 +18,6 @@ import (
 	"github.com/career-relay/connector/connectors"
 	"github.com/career-relay/connector/connectors/all"
 	"github.com/career-relay/connector/connectors/spec"
-	"github.com/career-relay/connector/connectors/table"
 	"github.com/career-relay/connector/record"
 	"github.com/career-relay/connector/rules/sending"
 	"github.com/career-relay/connector/store"
@@ -137,268 +132,6 @@ func hashOf(file *os.File) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil)[:8]), nil
 }
 
-// A tally counts what becomes of the rows of a file.
-type tally struct {
-	Counts map[verdict]int `json:"counts"`
-	Labels []labelCount    `json:"labels"` // that nobody understands yet
-
-	index map[labelKey]int
-}
-
-type labelKey struct {
-	column, label string
-	verdict       verdict
-}
-
-// A labelCount is a label that must be explained.
-type labelCount struct {
-	Label   string  `json:"label"`
-	Column  string  `json:"column"`
-	Verdict verdict `json:"verdict"`
-	Rows    int     `json:"rows"`
-}
-
-// maxLabels bounds the list of labels: more than that are notes, not results.
-const maxLabels = 100
-
-func (t *tally) add(j judged) {
-	if t.Counts == nil {
-		t.Counts, t.Labels, t.index = map[verdict]int{}, []labelCount{}, map[labelKey]int{}
-	}
-	t.Counts[j.Verdict]++
-	if j.Verdict != rowUnknown && j.Verdict != rowAmbiguous {
-		return
-	}
-	k := labelKey{j.Column, j.Label, j.Verdict}
-	i, ok := t.index[k]
-	if !ok {
-		if len(t.Labels) == maxLabels {
-			return
-		}
-		i = len(t.Labels)
-		t.index[k], t.Labels = i, append(t.Labels, labelCount{Label: j.Label, Column: j.Column, Verdict: j.Verdict})
-	}
-	t.Labels[i].Rows++
-}
-
-func importPreview(s *settings) *cobra.Command {
-	c := &cobra.Command{
-		Use: "preview FILE", Short: "Show for every row of a file what an import would do, and why",
-		Long: `Read an exported file, ask the rules and what is known here about every row, and
-change nothing. Personal data is masked; the labels that nobody understands yet are
-listed, so that they can be explained in the connection's table.outcomes.`,
-		Example: "  careerrelay import preview applicants.csv --company acme --connection hrmos\n  careerrelay import preview applicants.xlsx --company acme --connection new --vendor csv --json",
-	}
-	f := importFlag(c)
-	limit := c.Flags().Int("limit", 50, "rows that are printed; --json prints all")
-	only := c.Flags().StringSlice("verdict", nil, "print only rows with these verdicts")
-	reveal := c.Flags().Bool("reveal", false, "show names and addresses; noted in the audit log (needs --reason)")
-	reason := c.Flags().String("reason", "", "why names and addresses are revealed")
-	c.RunE = withStore(s, func(cmd *cobra.Command, args []string, db *store.Store) (err error) {
-		if err := known(*only); err != nil {
-			return err
-		}
-		file, err := f.open(s, db, args[0])
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, file.Close()) }()
-		if *reveal {
-			if err := noteReveal(cmd.Context(), db, "file", file.hash, f.company, *reason); err != nil {
-				return err
-			}
-			file.intake.reveal = true
-		}
-		show := func(j judged) bool { return len(*only) == 0 || slices.Contains(*only, string(j.Verdict)) }
-		if *f.json {
-			return file.previewJSON(cmd.Context(), cmd.OutOrStdout(), show)
-		}
-		return file.preview(cmd.Context(), cmd.OutOrStdout(), show, *limit)
-	})
-	return c
-}
-
-// known refuses verdicts that are none.
-func known(names []string) error {
-	for _, name := range names {
-		var have []string
-		for _, v := range verdicts {
-			have = append(have, string(v.verdict))
-		}
-		if !slices.Contains(have, name) {
-			return ats.Errorf(ats.Invalid, "--verdict: %q is not one of %s", name, strings.Join(have, ", "))
-		}
-	}
-	return nil
-}
-
-// A fileView is what was found out about a file.
-type fileView struct {
-	File       string            `json:"file"`
-	Hash       string            `json:"hash"`
-	Company    string            `json:"company"`
-	Connection string            `json:"connection"`
-	Vendor     string            `json:"vendor"`
-	Encoding   string            `json:"encoding"`
-	Delimiter  string            `json:"delimiter,omitempty"`
-	Sheet      string            `json:"sheet,omitempty"`
-	Header     int               `json:"header"`
-	Columns    map[string]string `json:"columns"` // header → what it is
-	Unused     []string          `json:"unused"`
-}
-
-func (f *importFile) view() fileView {
-	sheet := f.intake.sheet
-	v := fileView{
-		File: f.name, Hash: f.hash, Company: f.intake.company.ID, Connection: f.intake.connection, Vendor: f.vendor,
-		Encoding: sheet.Encoding, Delimiter: sheet.Delimiter, Sheet: sheet.Name, Header: sheet.Header, Columns: map[string]string{}, Unused: []string{},
-	}
-	for _, c := range sheet.Columns {
-		switch {
-		case c.Name != "":
-			v.Columns[c.Header] = c.Name
-		case c.Header != "":
-			v.Unused = append(v.Unused, c.Header)
-		}
-	}
-	return v
-}
-
-// previewJSON writes the rows as they are judged, so that a long file needs no
-// more memory than a short one.
-func (f *importFile) previewJSON(ctx context.Context, out io.Writer, show func(judged) bool) error {
-	if err := f.intake.survey(ctx); err != nil {
-		return err
-	}
-	w := bufio.NewWriter(out)
-	write := func(text string, v any) {
-		b, _ := json.Marshal(v) // texts and numbers can always be written
-		_, _ = w.WriteString(text)
-		_, _ = w.Write(b)
-	}
-	write("{\n\"file\": ", f.view())
-	_, _ = w.WriteString(",\n\"rows\": [")
-	var t tally
-	comma := "\n"
-	err := f.intake.judge(ctx, func(rows []judged) error {
-		for _, j := range rows {
-			t.add(j)
-			if show(j) {
-				write(comma, j)
-				comma = ",\n"
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	write("\n],\n\"counts\": ", t.Counts)
-	write(",\n\"labels\": ", t.Labels)
-	_, _ = w.WriteString("\n}\n")
-	return w.Flush()
-}
-
-// preview prints what an import would do.
-func (f *importFile) preview(ctx context.Context, w io.Writer, show func(judged) bool, limit int) error {
-	if err := f.intake.survey(ctx); err != nil {
-		return err
-	}
-	var t tally
-	var shown []judged
-	matched := 0
-	err := f.intake.judge(ctx, func(rows []judged) error {
-		for _, j := range rows {
-			t.add(j)
-			if !show(j) {
-				continue
-			}
-			if matched++; matched <= limit {
-				shown = append(shown, j)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	if err := f.printFile(w); err != nil {
-		return err
-	}
-	_, _ = fmt.Fprintln(w)
-	if err := printList(w, false, shown, []column[judged]{
-		{"row", func(j judged) string { return strconv.Itoa(j.Row) }},
-		{"application", func(j judged) string { return j.Application }},
-		{"name", func(j judged) string { return j.Name }},
-		{"address", func(j judged) string { return j.Address }},
-		{"label", func(j judged) string { return j.Label }},
-		{"verdict", func(j judged) string { return string(j.Verdict) }},
-		{"reason", func(j judged) string { return j.Reason }},
-	}); err != nil {
-		return err
-	}
-	if matched > limit {
-		_, _ = fmt.Fprintf(w, "… and %d more rows; --limit, --verdict and --json show them\n", matched-limit)
-	}
-	_, _ = fmt.Fprintln(w)
-	if err := t.print(w); err != nil {
-		return err
-	}
-	in := f.intake
-	_, err = fmt.Fprintf(w, "\nnothing was changed. To import: careerrelay import run %s --company %s --connection %s --reason '…'\n", quote(f.name), in.company.ID, in.connection)
-	return err
-}
-
-func (f *importFile) printFile(w io.Writer) error {
-	v := f.view()
-	form := slices.DeleteFunc([]string{v.Encoding, v.Delimiter, v.Sheet, fmt.Sprintf("header in row %d", v.Header)}, func(s string) bool { return s == "" })
-	var used []string
-	for _, name := range append(table.Names(), table.Kept) {
-		for _, c := range f.intake.sheet.Columns {
-			if c.Name == name {
-				used = append(used, name+" = "+c.Header)
-			}
-		}
-	}
-	return printFacts(w, [2]string{"file", cell(v.File)}, [2]string{"goes to", v.Company + "/" + v.Connection + " (" + v.Vendor + ")"},
-		[2]string{"read as", strings.Join(form, ", ")}, [2]string{"columns", strings.Join(used, ", ")}, [2]string{"not used", strings.Join(v.Unused, ", ")})
-}
-
-// quote writes a path as a shell takes it.
-func quote(path string) string { return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'" }
-
-// print writes the summary.
-func (t *tally) print(w io.Writer) error {
-	type line struct {
-		verdict, text string
-		rows          int
-	}
-	var lines []line
-	for _, v := range verdicts {
-		if n := t.Counts[v.verdict]; n > 0 {
-			lines = append(lines, line{string(v.verdict), v.text, n})
-		}
-	}
-	if err := printList(w, false, lines, []column[line]{
-		{"verdict", func(l line) string { return l.verdict }},
-		{"rows", func(l line) string { return strconv.Itoa(l.rows) }},
-		{"what happens", func(l line) string { return l.text }},
-	}); err != nil || len(t.Labels) == 0 {
-		return err
-	}
-	_, _ = fmt.Fprintln(w, "\nlabels that must be explained before their rows count:")
-	if err := printList(w, false, t.Labels, []column[labelCount]{
-		{"label", func(l labelCount) string { return l.Label }},
-		{"column", func(l labelCount) string { return l.Column }},
-		{"verdict", func(l labelCount) string { return string(l.Verdict) }},
-		{"rows", func(l labelCount) string { return strconv.Itoa(l.Rows) }},
-	}); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(w, "in the connection: table: {outcomes: {%q: rejected}}   # or withdrawn, hired, position_closed, ongoing, ignored\n", t.Labels[0].Label)
-	return err
-}
-
 func importRun(s *settings) *cobra.Command {
 	c := &cobra.Command{
 		Use: "run FILE", Short: "Take a file in; its mails wait until a person releases them",
@@ -447,6 +180,7 @@ type imported struct {
 
 // run keeps the rows that mean something.
 func (f *importFile) run(ctx context.Context, db *store.Store, reason string) (done imported, err error) {
+	done.tally = newTally()
 	in := &f.intake
 	i := record.Import{Actor: caller(), Company: in.company.ID, Connection: in.connection, File: f.hash, Reason: reason}
 	if err := in.survey(ctx); err != nil {
@@ -486,14 +220,6 @@ func (f *importFile) run(ctx context.Context, db *store.Store, reason string) (d
 	}
 	done.Next = f.next(done)
 	return done, err
-}
-
-func (t *tally) rows() int {
-	n := 0
-	for _, count := range t.Counts {
-		n += count
-	}
-	return n
 }
 
 // arrival makes the delivery of a row.

@@ -28,6 +28,7 @@ import (
 	"github.com/career-relay/connector/connectors/spec"
 	"github.com/career-relay/connector/record"
 	"github.com/career-relay/connector/rules/sending"
+	"github.com/career-relay/connector/store"
 )
 
 // importNow is when the sample files are imported.
@@ -432,7 +433,24 @@ func (d *desk) call(ctx context.Context, args ...string) (code int, out, errOut 
 	return code, o.String(), e.String()
 }
 
-// file writes a file with n rejections of this week and returns its path.
+func (d *desk) settings() *settings {
+	s := &settings{}
+	s.bind(pflag.NewFlagSet("", pflag.ContinueOnError), func(name string) (string, bool) { v, ok := d.env[name]; return v, ok })
+	return s
+}
+
+// store opens the database beside the commands.
+func (d *desk) store() *store.Store {
+	d.t.Helper()
+	db, err := openStore(d.t.Context(), d.settings(), true, nil)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+// file writes a file with these rows and returns its path.
 func (d *desk) file(name string, rows ...string) string {
 	d.t.Helper()
 	path := filepath.Join(d.dir, name)
@@ -532,13 +550,7 @@ func TestImportGoesOn(t *testing.T) {
 		rows = append(rows, rejected(fmt.Sprint("A", i)))
 	}
 	path := d.file("list.csv", rows...)
-	s := &settings{}
-	s.bind(pflag.NewFlagSet("", pflag.ContinueOnError), func(name string) (string, bool) { v, ok := d.env[name]; return v, ok })
-	db, err := openStore(t.Context(), s, true, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = db.Close() }()
+	s, db := d.settings(), d.store()
 	f := importFlags{company: "acme", connection: "list"}
 	file, err := f.open(s, db, path)
 	if err != nil {
@@ -562,6 +574,61 @@ func TestImportGoesOn(t *testing.T) {
 	counts, err := db.Counts(t.Context(), "acme")
 	if err != nil || counts.Deliveries["new"] != 3*portion || counts.Jobs["waiting"] != 3*portion {
 		t.Errorf("got %+v (%v), want every row once", counts, err)
+	}
+}
+
+// An import whose process is killed, again and again, keeps every row once.
+func TestImportIsKilled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short: needs the built binary")
+	}
+	binary := build(t)
+	d := openDesk(t)
+	const n = 2000
+	rows := make([]string, n)
+	for i := range rows {
+		rows[i] = rejected(fmt.Sprint("A", i))
+	}
+	path := d.file("list.csv", rows...)
+	d.env["PATH"] = os.Getenv("PATH")
+	db := d.store()
+	kept := func() int {
+		counts, err := db.Counts(t.Context(), "acme")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return counts.Deliveries["new"]
+	}
+	for range 3 {
+		before := kept()
+		cmd := exec.CommandContext(t.Context(), binary, "import", "run", path, "--company", "acme", "--connection", "list", "--reason", "November")
+		for name, value := range d.env {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for range 2000 {
+			time.Sleep(5 * time.Millisecond)
+			if kept() > before {
+				break
+			}
+		}
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // killed, or done
+	}
+	cut := kept()
+	done := d.run(t.Context(), path)
+	if kept() != n || done.Counts[rowImported] != cut || done.Saved != n-cut {
+		t.Errorf("got %d rows, %d of them before the last run, which says %+v; want %d", kept(), cut, done, n)
+	}
+	if again := d.run(t.Context(), path); again.Saved != 0 || again.Counts[rowImported] != n {
+		t.Errorf("once more: got %+v", again)
+	}
+	_, out, _ := d.call(t.Context(), "batch", "list", "--json")
+	var batches []record.Batch
+	if err := json.Unmarshal([]byte(out), &batches); err != nil || len(batches) != 1 || batches[0].Changed != n || batches[0].State != "done" {
+		t.Errorf("batches: got %s (%v), want one of %d rows", out, err, n)
 	}
 }
 

@@ -1,24 +1,28 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/career-relay/connector/ats"
+	"github.com/career-relay/connector/connectors"
 	"github.com/career-relay/connector/connectors/all"
 )
 
 func simulateCommand(s *settings) *cobra.Command {
 	c := &cobra.Command{
 		Use: "webhook COMPANY CONNECTION [CASE]", Short: "Send a signed sample to a running server, as the vendor would",
-		Long:    "Send a sample of the connection's vendor, signed with the connection's first secret, to PUBLIC_URL (or --to). Without CASE it is a rejection. The candidate in it is invented; whether a mail follows is decided by the company's file as always.",
+		Long:    "Send a sample of the connection's vendor, signed with the connection's first secret, to PUBLIC_URL (or --to). Without CASE it is a rejection. The candidate in it is invented; whether a mail follows is decided by the company's file as always. A sample is always the same application, which gets one mail and no second: with --new it is another one each time.",
 		Args:    cobra.RangeArgs(2, 3),
 		Example: "  careerrelay simulate webhook acme greenhouse withdrawn",
 	}
 	to := c.Flags().String("to", "", "base address of the server (default PUBLIC_URL)")
+	fresh := c.Flags().Bool("new", false, "send an application that was never seen before")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := s.check(); err != nil {
 			return err
@@ -41,6 +45,11 @@ func simulateCommand(s *settings) *cobra.Command {
 			names, _ := all.Samples(vendor) // the first error says it all
 			return fmt.Errorf("%w; have %s", err, strings.Join(names, " "))
 		}
+		if *fresh {
+			if p, err = renewed(conn, p); err != nil {
+				return err
+			}
+		}
 		base := strings.TrimRight(*to, "/")
 		if base == "" {
 			base = s.publicURL
@@ -57,4 +66,26 @@ func simulateCommand(s *settings) *cobra.Command {
 		return nil
 	}
 	return noun("simulate", "Send what a vendor would send", c)
+}
+
+// renewed is a signed sample of an application that was never seen before: the
+// digits in its id are others.
+func renewed(conn connectors.Connector, p connectors.Payload) (connectors.Payload, error) {
+	events, err := conn.Decode(p)
+	if err != nil {
+		return p, err
+	}
+	for _, e := range events {
+		other := strings.Map(func(r rune) rune {
+			if r > '0' && r <= '9' { // a zero may be a leading one
+				return '1' + rand.N[rune](9)
+			}
+			return r
+		}, e.Application)
+		if other == e.Application || !bytes.Contains(p.Body, []byte(e.Application)) {
+			return p, ats.Errorf(ats.Invalid, "--new: this sample names no application that could be another one")
+		}
+		p.Body = bytes.ReplaceAll(p.Body, []byte(e.Application), []byte(other))
+	}
+	return conn.(connectors.Signer).Sign(p) // it was signed before
 }

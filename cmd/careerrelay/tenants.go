@@ -71,6 +71,9 @@ type opener struct {
 }
 
 func newOpener(client *http.Client, log *slog.Logger, base string) *opener {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
 	o := &opener{factories: all.Factories(), env: connectors.Env{HTTP: client, Log: log, Now: stamp}, base: base}
 	o.open = newCache(o.all)
 	return o

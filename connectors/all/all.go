@@ -15,6 +15,7 @@ import (
 	"github.com/career-relay/connector/connectors/icims"
 	"github.com/career-relay/connector/connectors/jobadder"
 	"github.com/career-relay/connector/connectors/kanrikun"
+	"github.com/career-relay/connector/connectors/kintone"
 	"github.com/career-relay/connector/connectors/kombo"
 	"github.com/career-relay/connector/connectors/lever"
 	"github.com/career-relay/connector/connectors/merge"
@@ -38,6 +39,7 @@ var coded = map[string]func(spec.Spec, connectors.Env, func(any) error) (connect
 	"icims":           icims.Open,
 	"jobadder":        jobadder.Open,
 	"kanrikun":        kanrikun.Open,
+	"kintone":         kintone.Open,
 	"kombo":           kombo.Open,
 	"lever":           lever.Open,
 	"merge":           merge.Open,

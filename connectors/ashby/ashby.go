@@ -2,6 +2,7 @@
 package ashby
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -32,9 +33,14 @@ const (
 	version    = "2026-01-01"
 )
 
+// A Listener is a connection that can only listen.
+type Listener struct {
+	*spec.Connector
+}
+
 // A Connector reads in Ashby's API what is left out of its webhooks.
 type Connector struct {
-	*spec.Connector
+	Listener
 	api      *api.Client
 	secrets  []connectors.Secret
 	sourceID string
@@ -42,6 +48,7 @@ type Connector struct {
 }
 
 var (
+	_ connectors.Redactor   = Listener{}
 	_ connectors.Completer  = (*Connector)(nil)
 	_ connectors.Checker    = (*Connector)(nil)
 	_ connectors.Subscriber = (*Connector)(nil)
@@ -55,15 +62,39 @@ func Open(s spec.Spec, env connectors.Env, decode func(any) error) (connectors.C
 		return nil, err
 	}
 	plain, err := spec.New(s, set.Settings)
-	if err != nil || set.APIKey == "" {
-		return plain, err
+	if err != nil {
+		return nil, err
 	}
-	c := &Connector{Connector: plain, secrets: set.Secrets, sourceID: set.SourceID, now: env.Now}
+	listener := Listener{plain}
+	if set.APIKey == "" {
+		return listener, nil
+	}
+	c := &Connector{Listener: listener, secrets: set.Secrets, sourceID: set.SourceID, now: env.Now}
 	c.api, err = api.New(env, api.Options{Base: set.APIURL, Auth: api.Basic(set.APIKey, ""), Header: http.Header{"Ashby-Version": {version}}})
 	return c, err
 }
 
 type object = map[string]any
+
+// Redact implements connectors.Redactor. From where and by which browser
+// somebody applied is nobody's business here.
+func (Listener) Redact(p connectors.Payload) connectors.Payload {
+	d := json.NewDecoder(bytes.NewReader(p.Body))
+	d.UseNumber()
+	var body object
+	if d.Decode(&body) != nil {
+		return p // somebody must look at it
+	}
+	data, _ := body["data"].(object)
+	if application, ok := data["application"].(object); ok {
+		delete(application, "submitterClientIp")
+		delete(application, "submitterUserAgent")
+		if text, err := json.Marshal(body); err == nil {
+			p.Body = text
+		}
+	}
+	return p
+}
 
 // Complete implements connectors.Completer. A rejection becomes what Ashby says
 // now, with the last stage, the department and further addresses.
@@ -75,20 +106,10 @@ func (c *Connector) Complete(ctx context.Context, e *ats.Event) error {
 	if err != nil {
 		return err
 	}
-	now, err := c.read(a)
-	if err != nil {
+	if err := errors.Join(c.addresses(ctx, a), c.department(ctx, a)); err != nil {
 		return err
 	}
-	if now.State == ats.Rejected {
-		if err := errors.Join(c.addresses(ctx, a), c.department(ctx, a)); err != nil {
-			return err
-		}
-		if now, err = c.read(a); err != nil {
-			return err
-		}
-	}
-	*e = now
-	return nil
+	return c.read(e, a)
 }
 
 // State implements connectors.Checker.
@@ -97,11 +118,7 @@ func (c *Connector) State(ctx context.Context, e ats.Event) (ats.State, error) {
 	if err != nil {
 		return "", err
 	}
-	now, err := c.read(a)
-	if ats.FaultOf(err) == ats.Duplicate {
-		return "", nil
-	}
-	return now.State, err
+	return spec.State(&e, c.read(&e, a))
 }
 
 func (c *Connector) application(ctx context.Context, id string) (object, error) {
@@ -116,27 +133,15 @@ func (c *Connector) application(ctx context.Context, id string) (object, error) 
 	return a, err
 }
 
-// read decodes an application as if a webhook had brought it. One that the
-// company's own rules ignore is ats.Duplicate.
-func (c *Connector) read(application object) (ats.Event, error) {
-	body, err := json.Marshal(object{"action": "applicationUpdate", "data": object{"application": application}})
-	if err != nil {
-		return ats.Event{}, err
-	}
-	events, err := c.Decode(connectors.Payload{Body: body, Received: c.now()})
-	switch {
-	case err != nil:
-		return ats.Event{}, err
-	case len(events) == 0:
-		return ats.Event{}, ats.Errorf(ats.Duplicate, "nothing in the application concerns us")
-	}
-	return events[0], nil
+// read puts into e what an application says.
+func (c *Connector) read(e *ats.Event, application object) error {
+	return c.Again(e, object{"action": "applicationUpdate", "data": object{"application": application}}, c.now())
 }
 
-// addresses adds the further addresses of a person who has no main one.
+// addresses adds the further addresses of a rejected person who has no main one.
 func (c *Connector) addresses(ctx context.Context, a object) error {
 	person, _ := a["candidate"].(object)
-	if person == nil || person["primaryEmailAddress"] != nil {
+	if person == nil || person["primaryEmailAddress"] != nil || a["status"] != "Archived" {
 		return nil
 	}
 	var more object
@@ -151,7 +156,7 @@ func (c *Connector) addresses(ctx context.Context, a object) error {
 // leaves it out.
 func (c *Connector) department(ctx context.Context, a object) error {
 	job, _ := a["job"].(object)
-	if job == nil || job["departmentId"] == nil {
+	if job == nil || job["departmentId"] == nil || a["status"] != "Archived" {
 		return nil
 	}
 	var d object

@@ -175,7 +175,7 @@ func TestCompleteFails(t *testing.T) {
 			},
 			fault: ats.Invalid, want: "no rule knows this payload",
 		},
-		"a rule that ignores it": {settings: settings + `events: [{when: "true", ignore: true}]`, fault: ats.Duplicate, want: "nothing in the application concerns us"},
+		"a rule that ignores it": {settings: settings + `events: [{when: "true", ignore: true}]`, fault: ats.Duplicate, want: "nothing in the answer concerns us"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := account(t)
@@ -237,6 +237,24 @@ func TestWithoutKey(t *testing.T) {
 	}
 	if _, denied := c.(connectors.Acknowledger).Statuses(); denied != http.StatusServiceUnavailable {
 		t.Errorf("a bad signature is answered with %d, want one after which Ashby repeats", denied)
+	}
+}
+
+// TestRedact is what is kept of a delivery.
+func TestRedact(t *testing.T) {
+	c, err := open("secrets: [token]", account(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for body, want := range map[string]string{
+		`{"action":"candidateStageChange","data":{"application":{"id":"a","n":9007199254740993,"submitterClientIp":"203.0.113.9","submitterUserAgent":"Mozilla"}}}`: `{"action":"candidateStageChange","data":{"application":{"id":"a","n":9007199254740993}}}`,
+		`{"data": {"candidate":{"id":"c"}}}`: `{"data": {"candidate":{"id":"c"}}}`,
+		`{"data": null}`:                     `{"data": null}`,
+		`no JSON`:                            `no JSON`,
+	} {
+		if got := string(c.(connectors.Redactor).Redact(connectors.Payload{Body: []byte(body)}).Body); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
 	}
 }
 

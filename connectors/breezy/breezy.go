@@ -3,7 +3,6 @@ package breezy
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"regexp"
 	"slices"
@@ -98,18 +97,9 @@ func (c *Connector) State(ctx context.Context, e ats.Event) (ats.State, error) {
 		return "", err
 	}
 	position, _, _ := strings.Cut(e.Application, ":")
-	// As if a webhook had brought it.
-	body, err := json.Marshal(object{"type": "candidateStatusUpdated", "object": object{
+	return spec.State(&e, c.Again(&e, object{"type": "candidateStatusUpdated", "object": object{
 		"position": object{"_id": position}, "stage": candidate["stage"], "candidate": candidate,
-	}})
-	if err != nil {
-		return "", err
-	}
-	events, err := c.Decode(connectors.Payload{Body: body, Received: c.now()})
-	if err != nil || len(events) == 0 {
-		return "", err
-	}
-	return events[0].State, nil
+	}}, c.now()))
 }
 
 // plainID is what an id looks like; anything else could lead a call elsewhere.

@@ -167,6 +167,7 @@ func (c *Connector) Poll(ctx context.Context, text string) ([]connectors.Payload
 	}
 	var rows []candidacy
 	var broken error
+	asked := c.now()
 	for range pagesAtOnce {
 		page, quota, err := c.page(ctx, url.Values{"page": {strconv.Itoa(at.Page)}, "sort": {"appliedAt"}, "direction": {"asc"}})
 		if err != nil {
@@ -191,7 +192,7 @@ func (c *Connector) Poll(ctx context.Context, text string) ([]connectors.Payload
 			break
 		}
 	}
-	payloads, err := c.payloads(ctx, rows)
+	payloads, err := c.payloads(ctx, rows, asked)
 	if err != nil {
 		return nil, "", err // nothing of this call counts
 	}
@@ -248,8 +249,9 @@ func (c *Connector) quota(h http.Header) error {
 	return ats.BusyFor(wait, "only %d calls are left of HERP's quota, so the sweep goes on later", left)
 }
 
-// payloads puts rows and their jobs together.
-func (c *Connector) payloads(ctx context.Context, rows []candidacy) ([]connectors.Payload, error) {
+// payloads puts rows and their jobs together. What changed after HERP was asked
+// must come out as later.
+func (c *Connector) payloads(ctx context.Context, rows []candidacy, asked time.Time) ([]connectors.Payload, error) {
 	titles, err := c.requisitions(ctx, rows)
 	if err != nil {
 		return nil, err
@@ -260,7 +262,7 @@ func (c *Connector) payloads(ctx context.Context, rows []candidacy) ([]connector
 		if err != nil {
 			return nil, fmt.Errorf("writing a candidacy: %w", err)
 		}
-		out = append(out, connectors.Payload{Body: body})
+		out = append(out, connectors.Payload{Body: body, Received: asked})
 	}
 	return out, nil
 }

@@ -139,13 +139,7 @@ func (c *Connector) State(ctx context.Context, e ats.Event) (ats.State, error) {
 	if err != nil {
 		return "", err
 	}
-	switch err := c.Fill(&e, answers); {
-	case ats.FaultOf(err) == ats.Duplicate:
-		return "", nil
-	case err != nil:
-		return "", err
-	}
-	return e.State, nil
+	return spec.State(&e, c.Fill(&e, answers))
 }
 
 // application reads an application, and what its status means in the list of

@@ -200,6 +200,7 @@ func (c *Connector) Poll(ctx context.Context, text string) (news []connectors.Pa
 	if err != nil {
 		return nil, "", err
 	}
+	asked := c.now()
 	for range pagesAtOnce {
 		rows, total, err := c.page(ctx, at)
 		if err != nil {
@@ -209,7 +210,7 @@ func (c *Connector) Poll(ctx context.Context, text string) (news []connectors.Pa
 			if !changed(set, row) {
 				continue
 			}
-			p, err := c.payload(row)
+			p, err := payload(row, asked)
 			if err != nil {
 				return nil, "", err
 			}
@@ -240,11 +241,10 @@ func changed(set *seen.Set, row student) bool {
 	return set.Note(row.ID, row.Status)
 }
 
-// payload is the news about a row. That they are news is all that is known of
-// their time.
-func (c *Connector) payload(row student) (connectors.Payload, error) {
-	now := c.now()
-	out := map[string]any{"student": row, "detected": now.UTC().Format(time.RFC3339)}
+// payload is the news about a row. When they were asked for is all that is known
+// of their time.
+func payload(row student, asked time.Time) (connectors.Payload, error) {
+	out := map[string]any{"student": row, "detected": asked.UTC().Format(time.RFC3339)}
 	if row.consent != "" {
 		out["consent"] = row.consent
 	}
@@ -252,7 +252,7 @@ func (c *Connector) payload(row student) (connectors.Payload, error) {
 	if err != nil {
 		return connectors.Payload{}, fmt.Errorf("writing a student: %w", err)
 	}
-	return connectors.Payload{Body: body, Received: now}, nil
+	return connectors.Payload{Body: body, Received: asked}, nil
 }
 
 // An answer is one page of students.

@@ -196,11 +196,10 @@ func (c *Connector) Complete(ctx context.Context, e *ats.Event) error {
 		return nil
 	}
 	row, err := c.one(ctx, "/ats/jobs", e.Job.ID)
-	switch ats.FaultOf(err) {
-	case ats.NotFound, ats.Denied:
+	switch fault := ats.FaultOf(err); {
+	case fault == ats.NotFound, fault == ats.Denied:
 		return nil
-	}
-	if err != nil {
+	case err != nil:
 		return err
 	}
 	var job struct {
@@ -221,11 +220,7 @@ func (c *Connector) State(ctx context.Context, e ats.Event) (ats.State, error) {
 	if err != nil {
 		return "", err
 	}
-	events, err := c.Decode(connectors.Payload{Body: row, Received: c.now()})
-	if err != nil || len(events) == 0 {
-		return "", err
-	}
-	return events[0].State, nil
+	return spec.State(&e, c.Again(&e, row, c.now()))
 }
 
 // Push implements connectors.Pusher. Kombo names us as the source, and joins a

@@ -108,16 +108,7 @@ func (c *Connector) Complete(ctx context.Context, e *ats.Event) error {
 	if err != nil {
 		return err
 	}
-	events, err := c.read(row)
-	switch {
-	case err != nil:
-		return err
-	case len(events) == 0:
-		return ats.Errorf(ats.Duplicate, "nothing in the application concerns us")
-	}
-	events[0].History = events[0].History || e.History
-	*e = events[0]
-	return nil
+	return c.Again(e, c.body(row), c.now())
 }
 
 // State implements connectors.Checker with what Merge knows; that is as new as
@@ -127,11 +118,7 @@ func (c *Connector) State(ctx context.Context, e ats.Event) (ats.State, error) {
 	if err != nil {
 		return "", err
 	}
-	events, err := c.read(row)
-	if err != nil || len(events) == 0 {
-		return "", err
-	}
-	return events[0].State, nil
+	return spec.State(&e, c.Again(&e, c.body(row), c.now()))
 }
 
 // plainID is what an id of Merge looks like.
@@ -178,17 +165,9 @@ func (c *Connector) get(ctx context.Context, kind, id string, query url.Values) 
 	return one, nil
 }
 
-// read decodes an application as if a webhook had brought it.
-func (c *Connector) read(row object) ([]ats.Event, error) {
-	body, err := c.body(row)
-	if err != nil {
-		return nil, err
-	}
-	return c.Decode(connectors.Payload{Body: body, Received: c.now()})
-}
-
-func (c *Connector) body(row object) ([]byte, error) {
-	return json.Marshal(object{"hook": object{"event": "Application.changed"}, "linked_account": object{"id": c.account}, "data": row})
+// body holds an application as if a webhook had brought it.
+func (c *Connector) body(row object) object {
+	return object{"hook": object{"event": "Application.changed"}, "linked_account": object{"id": c.account}, "data": row}
 }
 
 // Poll implements connectors.Poller. It finds what no webhook told.
@@ -216,7 +195,7 @@ func (c *Connector) page(ctx context.Context, s api.Sweep) ([]connectors.Payload
 			return nil, "", ats.Errorf(ats.Invalid, "a row of Merge's answer is no application")
 		}
 		row, decided := kept(row)
-		body, err := c.body(row)
+		body, err := json.Marshal(c.body(row))
 		if err != nil {
 			return nil, "", err
 		}

@@ -163,7 +163,7 @@ func TestCompleteFails(t *testing.T) {
 		"candidates that may not be read": {
 			change: func(s *mergetest.Server) { s.Close("candidates") }, event: event(mergetest.Rejected), fault: ats.Denied, want: "403",
 		},
-		"a reason to be ignored":    {settings: "outcomes: {スキル不一致 (skills mismatch): ignored}", event: event(mergetest.Rejected), fault: ats.Duplicate, want: "nothing in the application"},
+		"a reason to be ignored":    {settings: "outcomes: {スキル不一致 (skills mismatch): ignored}", event: event(mergetest.Rejected), fault: ats.Duplicate, want: "nothing in the answer"},
 		"Merge is down":             {change: func(s *mergetest.Server) { s.Fail(500) }, event: event(mergetest.Rejected), fault: ats.Busy, want: "500"},
 		"the reasons are down":      {change: func(s *mergetest.Server) { s.Flatten(); s.Fail(0, 502) }, event: event(mergetest.Rejected), fault: ats.Busy, want: "502"},
 		"another comes back":        {change: says(`{"id":"other"}`), event: event(mergetest.Rejected), fault: ats.Invalid, want: "is not what was asked for"},

@@ -107,20 +107,13 @@ func (c *Connector) state(candidate string, p placement) (ats.State, error) {
 		return ats.Reopened, nil
 	}
 	type object = map[string]any
-	body, err := json.Marshal(object{
+	var e ats.Event
+	return spec.State(&e, c.Again(&e, object{
 		"event_type": "candidate_moved", "event_subtype": "disqualified", "created_at": p.DisqualifiedAt,
 		"payload": object{
 			"candidate": object{"id": candidate}, "offer": object{"id": p.OfferID}, "details": object{"disqualify_reason": object{"name": p.DisqualifyReason}},
 		},
-	})
-	if err != nil {
-		return "", err
-	}
-	events, err := c.Decode(connectors.Payload{Body: body, Received: c.now()})
-	if err != nil || len(events) == 0 {
-		return "", err
-	}
-	return events[0].State, nil
+	}, c.now()))
 }
 
 // Push implements connectors.Pusher. Recruitee sends no mail of its own then.

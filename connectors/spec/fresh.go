@@ -24,8 +24,9 @@ var layouts = []string{
 // nearby is how far from the time of arrival a text is taken for a time.
 const nearby = 2 * 365 * 24 * time.Hour
 
-// Fresh returns a sample as if it arrived now: the times in its body move along
-// with the time of arrival, so that a decision in it has just been made.
+// Fresh returns a sample as if it arrived now: the times in its body and written
+// in its headers move along with the time of arrival, so that a decision in it
+// has just been made.
 func Fresh(p connectors.Payload, now time.Time) connectors.Payload {
 	m := mover{p.Received, now.Sub(p.Received).Truncate(time.Second)}
 	switch form, err := url.ParseQuery(string(p.Body)); {
@@ -39,6 +40,14 @@ func Fresh(p connectors.Payload, now time.Time) connectors.Payload {
 	default:
 		body := replace(textTime, string(p.Body), m.text)
 		p.Body = []byte(replace(numberTime, body, m.number))
+	}
+	p.Header = p.Header.Clone()
+	for _, values := range p.Header {
+		for i, v := range values {
+			if len(v) > len(time.DateOnly) { // a day alone is a version
+				values[i] = m.text(v)
+			}
+		}
 	}
 	p.Received = now
 	return p

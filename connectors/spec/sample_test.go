@@ -95,6 +95,20 @@ func TestFresh(t *testing.T) {
 	}
 }
 
+func TestFreshHeaders(t *testing.T) {
+	p := body("", `{}`)
+	p.Received = arrival
+	p.Header.Set("Sent", "2026-10-02T06:15:09Z")
+	p.Header.Set("Version", "2026-10-02")
+	got := spec.Fresh(p, arrival.AddDate(0, 0, 53)).Header
+	if got.Get("Sent") != "2026-11-24T06:15:09Z" || got.Get("Version") != "2026-10-02" {
+		t.Errorf("got %v", got)
+	}
+	if sent := p.Header.Get("Sent"); sent != "2026-10-02T06:15:09Z" {
+		t.Errorf("the sample itself became %s", sent)
+	}
+}
+
 func TestUnreached(t *testing.T) {
 	s := load(t, `
 vendor: x

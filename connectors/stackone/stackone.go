@@ -90,17 +90,13 @@ func (c *Connector) Complete(ctx context.Context, e *ats.Event) error {
 		return nil
 	}
 	if e.Candidate.ID == "" {
-		events, err := c.read(ctx, e.Application)
-		switch {
-		case ats.FaultOf(err) == ats.NotFound:
+		err := c.read(ctx, e)
+		if ats.FaultOf(err) == ats.NotFound {
 			return fmt.Errorf("%w: it was deleted, or it belongs to another account", err)
-		case err != nil:
-			return err
-		case len(events) == 0:
-			return ats.Errorf(ats.Duplicate, "nothing in the application concerns us")
 		}
-		events[0].History = events[0].History || e.History
-		*e = events[0]
+		if err != nil {
+			return err
+		}
 	}
 	return c.job(ctx, e)
 }
@@ -112,11 +108,10 @@ func (c *Connector) job(ctx context.Context, e *ats.Event) error {
 		return nil
 	}
 	job, err := c.get(ctx, "jobs", e.Job.ID)
-	switch ats.FaultOf(err) {
-	case ats.NotFound, ats.Denied:
+	switch fault := ats.FaultOf(err); {
+	case fault == ats.NotFound, fault == ats.Denied:
 		return nil
-	}
-	if err != nil {
+	case err != nil:
 		return err
 	}
 	e.Job.Title, _ = job["title"].(string)
@@ -127,24 +122,16 @@ func (c *Connector) job(ctx context.Context, e *ats.Event) error {
 
 // State implements connectors.Checker.
 func (c *Connector) State(ctx context.Context, e ats.Event) (ats.State, error) {
-	events, err := c.read(ctx, e.Application)
-	if err != nil || len(events) == 0 {
-		return "", err
-	}
-	return events[0].State, nil
+	return spec.State(&e, c.read(ctx, &e))
 }
 
-// read decodes an application as if it came by itself.
-func (c *Connector) read(ctx context.Context, id string) ([]ats.Event, error) {
-	application, err := c.get(ctx, "applications", id)
+// read reads an application as if it came by itself.
+func (c *Connector) read(ctx context.Context, e *ats.Event) error {
+	application, err := c.get(ctx, "applications", e.Application)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	body, err := json.Marshal(object{"application": application})
-	if err != nil {
-		return nil, err
-	}
-	return c.Decode(connectors.Payload{Body: body, Received: c.now()})
+	return c.Again(e, object{"application": application}, c.now())
 }
 
 // plainID is what the ids of StackOne look like.

@@ -177,7 +177,7 @@ func TestCompleteFails(t *testing.T) {
 		"StackOne is down":       {change: func(s *stackonetest.Server) { s.Fail(500) }, event: event(stackonetest.Rejected), fault: ats.Busy, want: "500"},
 		"the jobs are down":      {change: func(s *stackonetest.Server) { s.Fail(0, 429) }, event: event(stackonetest.Rejected), fault: ats.Busy, want: "429"},
 		"the key is refused":     {change: func(s *stackonetest.Server) { s.Fail(401) }, event: event(stackonetest.Rejected), fault: ats.Denied, want: "401"},
-		"a reason to be ignored": {settings: "outcomes: {Skills mismatch: ignored}", event: event(stackonetest.Rejected), fault: ats.Duplicate, want: "nothing in the application"},
+		"a reason to be ignored": {settings: "outcomes: {Skills mismatch: ignored}", event: event(stackonetest.Rejected), fault: ats.Duplicate, want: "nothing in the answer"},
 		"another comes back":     {change: says(`{"data":{"id":"other"}}`), event: event(stackonetest.Rejected), fault: ats.Invalid, want: "is not what was asked for"},
 	} {
 		s, _, conn := account(t, tt.settings)

@@ -194,6 +194,7 @@ func (c *Connector) Poll(ctx context.Context, text string) (news []connectors.Pa
 	if at.Page == 1 {
 		at.Started = c.now()
 	}
+	asked := c.now()
 	for range pagesAtOnce {
 		rows, last, quota, err := c.page(ctx, at)
 		if err != nil {
@@ -203,7 +204,7 @@ func (c *Connector) Poll(ctx context.Context, text string) (news []connectors.Pa
 			if !c.changed(set, row) {
 				continue
 			}
-			p, err := c.payload(row)
+			p, err := payload(row, asked)
 			if err != nil {
 				return nil, "", err
 			}
@@ -239,17 +240,18 @@ func (*Connector) changed(set *seen.Set, row candidate) bool {
 	return set.Note(id, row.Status+" "+row.ended())
 }
 
-// payload is the news about a row.
-func (c *Connector) payload(row candidate) (connectors.Payload, error) {
+// payload is the news about a row. What changed after Talentio was asked must
+// come out as later.
+func payload(row candidate, asked time.Time) (connectors.Payload, error) {
 	out := map[string]any{"candidate": row}
 	if row.Status == "ongoing" || row.ended() == "" {
-		out["detected"] = c.now().UTC().Format(time.RFC3339)
+		out["detected"] = asked.UTC().Format(time.RFC3339)
 	}
 	body, err := json.Marshal(out)
 	if err != nil {
 		return connectors.Payload{}, fmt.Errorf("writing a candidate: %w", err)
 	}
-	return connectors.Payload{Body: body, Received: c.now()}, nil
+	return connectors.Payload{Body: body, Received: asked}, nil
 }
 
 // page reads one page. last says that no other follows; quota, when little of
@@ -321,7 +323,7 @@ func (c *Connector) State(ctx context.Context, e ats.Event) (ats.State, error) {
 	if len(rows) != 1 || rows[0].ID.String() != e.Application {
 		return "", ats.Errorf(ats.Invalid, "Talentio's answer is not the candidate who was asked for")
 	}
-	p, err := c.payload(rows[0])
+	p, err := payload(rows[0], c.now())
 	if err != nil {
 		return "", err
 	}

@@ -151,13 +151,7 @@ func (c *Connector) State(ctx context.Context, e ats.Event) (ats.State, error) {
 	if err != nil {
 		return "", err
 	}
-	switch err := c.Fill(&e, answers); {
-	case ats.FaultOf(err) == ats.Duplicate:
-		return "", nil
-	case err != nil:
-		return "", err
-	}
-	return e.State, nil
+	return spec.State(&e, c.Fill(&e, answers))
 }
 
 // erased makes sure that what should be gone is gone.

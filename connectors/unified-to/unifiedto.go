@@ -160,15 +160,7 @@ func (c *Connector) Complete(ctx context.Context, e *ats.Event) error {
 			return err
 		}
 	}
-	events, err := c.read(item)
-	switch {
-	case err != nil:
-		return err
-	case len(events) == 0:
-		return ats.Errorf(ats.Duplicate, "nothing in the application concerns us")
-	}
-	*e = events[0]
-	return nil
+	return c.again(e, item)
 }
 
 // State implements connectors.Checker.
@@ -177,11 +169,7 @@ func (c *Connector) State(ctx context.Context, e ats.Event) (ats.State, error) {
 	if err != nil {
 		return "", err
 	}
-	events, err := c.read(item)
-	if err != nil || len(events) == 0 {
-		return "", err
-	}
-	return events[0].State, nil
+	return spec.State(&e, c.again(&e, item))
 }
 
 // plainID is what the ids of ATSs look like.
@@ -210,13 +198,9 @@ func (c *Connector) get(ctx context.Context, kind, id string) (object, error) {
 	return one, nil
 }
 
-// read decodes an application as if a webhook had brought it.
-func (c *Connector) read(item object) ([]ats.Event, error) {
-	body, err := json.Marshal(object{"data": []object{item}, "webhook": object{"connection_id": c.account, "object_type": "ats_application", "event": "updated"}})
-	if err != nil {
-		return nil, err
-	}
-	return c.Decode(connectors.Payload{Body: body, Received: c.now()})
+// again reads an application as if a webhook had brought it.
+func (c *Connector) again(e *ats.Event, item object) error {
+	return c.Again(e, object{"data": []object{item}, "webhook": object{"connection_id": c.account, "object_type": "ats_application", "event": "updated"}}, c.now())
 }
 
 // A hook is one webhook in Unified.to.

@@ -196,7 +196,7 @@ func TestCompleteFails(t *testing.T) {
 		"no id":                  {event: event(""), fault: ats.Invalid, want: "cannot be used"},
 		"Unified.to is down":     {change: func(s *unifiedtest.Server) { s.Fail(503) }, event: event(unifiedtest.Application), fault: ats.Busy, want: "503"},
 		"the ATS behind is slow": {change: func(s *unifiedtest.Server) { s.Fail(0, 429) }, event: event(unifiedtest.Application), fault: ats.Busy, want: "429"},
-		"a reason to be ignored": {settings: "outcomes: {スキル不一致: ignored}", event: event(unifiedtest.Application), fault: ats.Duplicate, want: "nothing in the application"},
+		"a reason to be ignored": {settings: "outcomes: {スキル不一致: ignored}", event: event(unifiedtest.Application), fault: ats.Duplicate, want: "nothing in the answer"},
 		"another comes back":     {change: says(`{"id":"other"}`), event: event(unifiedtest.Application), fault: ats.Invalid, want: "is not the application that was asked for"},
 	} {
 		s, c := account(t, tt.settings)

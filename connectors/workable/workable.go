@@ -116,11 +116,7 @@ func (c *Connector) Complete(ctx context.Context, e *ats.Event) error {
 	if err := c.job(ctx, candidate); err != nil {
 		return err
 	}
-	now, err := c.read(candidate)
-	if err == nil {
-		*e = now
-	}
-	return err
+	return c.read(e, candidate)
 }
 
 // State implements connectors.Checker.
@@ -129,11 +125,7 @@ func (c *Connector) State(ctx context.Context, e ats.Event) (ats.State, error) {
 	if err != nil {
 		return "", err
 	}
-	now, err := c.read(candidate)
-	if ats.FaultOf(err) == ats.Duplicate {
-		return "", nil
-	}
-	return now.State, err
+	return spec.State(&e, c.read(&e, candidate))
 }
 
 // plainID is what an id looks like; anything else could lead a call elsewhere.
@@ -190,21 +182,9 @@ func (c *Connector) job(ctx context.Context, candidate object) error {
 	return err
 }
 
-// read decodes a candidate as if a webhook had brought it. One that the
-// company's own rules ignore is ats.Duplicate.
-func (c *Connector) read(candidate object) (ats.Event, error) {
-	body, err := json.Marshal(object{"event_type": "candidate_moved", "fired_at": candidate["updated_at"], "data": candidate})
-	if err != nil {
-		return ats.Event{}, err
-	}
-	events, err := c.Decode(connectors.Payload{Body: body, Received: c.now()})
-	switch {
-	case err != nil:
-		return ats.Event{}, err
-	case len(events) == 0:
-		return ats.Event{}, ats.Errorf(ats.Duplicate, "nothing in the candidate concerns us")
-	}
-	return events[0], nil
+// read puts into e what a candidate says.
+func (c *Connector) read(e *ats.Event, candidate object) error {
+	return c.Again(e, object{"event_type": "candidate_moved", "fired_at": candidate["updated_at"], "data": candidate}, c.now())
 }
 
 // Poll implements connectors.Poller. It finds the disqualifications of which no

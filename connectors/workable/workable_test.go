@@ -169,7 +169,7 @@ func TestCompleteFails(t *testing.T) {
 			settings: "secrets: [{value: token, until: 2026-01-31}]\nsubdomain: hoshizora\napi_url: " + workabletest.URL, fault: ats.Denied, want: "no secret of this connection is valid now",
 		},
 		"neither disqualified nor not": {change: with("disqualified", nil), fault: ats.Invalid, want: "no rule knows this payload"},
-		"a rule that ignores it":       {settings: `events: [{when: "true", ignore: true}]`, fault: ats.Duplicate, want: "nothing in the candidate concerns us"},
+		"a rule that ignores it":       {settings: `events: [{when: "true", ignore: true}]`, fault: ats.Duplicate, want: "nothing in the answer concerns us"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := account(t)

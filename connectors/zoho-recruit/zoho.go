@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"mime"
 	"net/url"
 	"regexp"
@@ -66,6 +67,7 @@ type Connector struct {
 }
 
 var (
+	_ connectors.Redactor   = (*Connector)(nil)
 	_ connectors.Completer  = (*Connector)(nil)
 	_ connectors.Checker    = (*Connector)(nil)
 	_ connectors.Poller     = (*Connector)(nil)
@@ -117,12 +119,16 @@ func (c *Connector) home(answer map[string]any) error {
 type token struct{}
 
 func (token) at(p connectors.Payload) verify.Token {
-	kind, _, _ := mime.ParseMediaType(p.Header.Get("Content-Type"))
 	form, err := url.ParseQuery(string(p.Body))
-	if kind == "application/x-www-form-urlencoded" && err == nil && !form.Has("token") && form.Has("tok") {
+	if isForm(p) && err == nil && !form.Has("token") && form.Has("tok") {
 		return verify.Token{Place: verify.Place{Body: "tok"}}
 	}
 	return verify.Token{Place: verify.Place{Body: "token"}}
+}
+
+func isForm(p connectors.Payload) bool {
+	kind, _, err := mime.ParseMediaType(p.Header.Get("Content-Type"))
+	return err == nil && kind == "application/x-www-form-urlencoded"
 }
 
 // Verify implements verify.Scheme.
@@ -139,6 +145,31 @@ func (t token) Sign(p connectors.Payload, secret connectors.Secret) (connectors.
 func (token) Validate([]connectors.Secret) error { return nil }
 
 type object = map[string]any
+
+// used are the members of a delivery that count. The token and whatever a
+// workflow says of a person are not kept.
+var used = []string{"application_id", "status", "modified", "updated", "ping", "module", "operation", "ids", "server_time"}
+
+// Redact implements connectors.Redactor.
+func (c *Connector) Redact(p connectors.Payload) connectors.Payload {
+	unused := func(name string) bool { return !slices.Contains(used, name) }
+	if isForm(p) {
+		if form, err := url.ParseQuery(string(p.Body)); err == nil {
+			maps.DeleteFunc(form, func(name string, _ []string) bool { return unused(name) })
+			p.Body = []byte(form.Encode())
+		}
+		return p
+	}
+	var body map[string]json.RawMessage
+	if json.Unmarshal(p.Body, &body) != nil {
+		return p // somebody must look at it
+	}
+	maps.DeleteFunc(body, func(name string, _ json.RawMessage) bool { return unused(name) })
+	if text, err := json.Marshal(body); err == nil {
+		p.Body = text
+	}
+	return p
+}
 
 // Complete implements connectors.Completer. Of e only the id counts; everything
 // else is what Zoho says now.
@@ -165,13 +196,7 @@ func (c *Connector) State(ctx context.Context, e ats.Event) (ats.State, error) {
 	if err != nil {
 		return "", err
 	}
-	switch err := c.Fill(&e, object{"record": record}); {
-	case ats.FaultOf(err) == ats.Duplicate:
-		return "", nil
-	case err != nil:
-		return "", err
-	}
-	return e.State, nil
+	return spec.State(&e, c.Fill(&e, object{"record": record}))
 }
 
 // plainID is what an id looks like; anything else could lead a call elsewhere.

@@ -262,6 +262,22 @@ func TestToken(t *testing.T) {
 	}
 }
 
+// TestRedact is what is kept of a delivery.
+func TestRedact(t *testing.T) {
+	c := account().connect(t, settings)
+	for name, tt := range map[string]struct{ kind, body, want string }{
+		"a form":         {"application/x-www-form-urlencoded", "tok=t&token=t&application_id=1&status=x&email=a%40example.jp&last_name=y&modified=z", "application_id=1&modified=z&status=x"},
+		"a notification": {"application/json", `{"server_time":1790921709000,"module":"Applications","ids":["1"],"operation":"update","channel_id":"2","token":"t"}`, `{"ids":["1"],"module":"Applications","operation":"update","server_time":1790921709000}`},
+		"no JSON":        {"application/json", "no JSON", "no JSON"},
+		"no form":        {"application/x-www-form-urlencoded", "%zz", "%zz"},
+	} {
+		p := c.Redact(connectors.Payload{Header: http.Header{"Content-Type": {tt.kind}}, Body: []byte(tt.body)})
+		if string(p.Body) != tt.want {
+			t.Errorf("%s: got %s, want %s", name, p.Body, tt.want)
+		}
+	}
+}
+
 // ids are those of the applications that news are about.
 func ids(t *testing.T, c *zohorecruit.Connector, news []connectors.Payload) []string {
 	t.Helper()

@@ -152,10 +152,28 @@ var cursorTests = map[string]func(*testing.T, *bench){
 			t.Errorf("got %+v, want the half that was done of the first sweep", p)
 		}
 	},
-	"news are due at once, an error is waited out": func(t *testing.T, b *bench) {
-		ring := func(want bool) {
-			t.Helper()
+	"a vendor that rings all the time is not swept all the time": func(t *testing.T, b *bench) {
+		b.end(t, b.claimPoll(t, "main"), "one")
+		swept := 0
+		for range 300 {
 			b.clock.Pass(time.Second)
+			if err := b.RingPoll(t.Context(), "acme", "main"); err != nil {
+				t.Fatal(err)
+			}
+			p, err := b.ClaimPoll(t.Context(), "acme", "main", "herp-hire", lease, false)
+			if err == nil {
+				b.end(t, p, "two")
+				swept++
+			}
+		}
+		if swept != 5 {
+			t.Errorf("swept %d times in five minutes", swept)
+		}
+	},
+	"news are due at once, an error is waited out": func(t *testing.T, b *bench) {
+		ring := func(after time.Duration, want bool) {
+			t.Helper()
+			b.clock.Pass(after)
 			if err := b.RingPoll(t.Context(), "acme", "main"); err != nil {
 				t.Fatal(err)
 			}
@@ -165,13 +183,14 @@ var cursorTests = map[string]func(*testing.T, *bench){
 			}
 		}
 		b.end(t, b.claimPoll(t, "main"), "one")
-		ring(true)
+		ring(record.RingRest, true)
 		p := b.claimPoll(t, "main")
-		ring(false) // under way
+		ring(time.Second, false) // under way
 		b.end(t, p, "two")
-		ring(true) // what rang meanwhile is not lost
-		b.fail(t, b.claimPoll(t, "main"), "401", false)
-		ring(false)
+		b.clock.Pass(record.RingRest)
+		p = b.claimPoll(t, "main") // what rang meanwhile is not lost
+		b.fail(t, p, "401", false)
+		ring(record.RingRest, false)
 		b.clock.Pass(time.Hour)
 		b.claimPoll(t, "main")
 	},

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 
@@ -67,9 +68,7 @@ func (s *Server) Change(path string, members map[string]any) {
 		delete(s.objects, path)
 		return
 	}
-	for name, v := range members {
-		s.objects[path][name] = v
-	}
+	maps.Copy(s.objects[path], members)
 }
 
 func (s *Server) answer(w http.ResponseWriter, r *http.Request) {

@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -35,7 +36,7 @@ func (l *list) read(_ context.Context, s api.Sweep) ([]connectors.Payload, strin
 	if n == l.pages {
 		return news, "", nil
 	}
-	return news, fmt.Sprint(n + 1), nil
+	return news, strconv.Itoa(n + 1), nil
 }
 
 func (l *list) poll(t *testing.T, cursor string) (int, string, error) {
@@ -104,7 +105,7 @@ func TestSweptEndless(t *testing.T) {
 	}{
 		"the same page again": {func(context.Context, api.Sweep) ([]connectors.Payload, string, error) { return nil, "2", nil }, ats.Invalid},
 		"pages without end": {func(_ context.Context, s api.Sweep) ([]connectors.Payload, string, error) {
-			return nil, fmt.Sprint(s.Read + 2), nil
+			return nil, strconv.Itoa(s.Read + 2), nil
 		}, ats.TooLarge},
 	} {
 		_, cursor, err := api.Swept(t.Context(), "", now, 0, tt.read)

@@ -38,7 +38,7 @@ const (
 // URL and TokenURL are the addresses under which RoundTrip answers.
 const (
 	URL      = "https://jobadder.test/v2"
-	TokenURL = "https://id.jobadder.test/connect/token" //nolint:gosec // an address
+	TokenURL = "https://id.jobadder.test/connect/token"
 )
 
 const (
@@ -76,7 +76,7 @@ func New(refresh string, now func() time.Time) (*Server, error) {
 		if err := json.Unmarshal(text, &o); err != nil {
 			return nil, fmt.Errorf("answer %s: %w", name, err)
 		}
-		s.applications[fmt.Sprint(int(o["applicationId"].(float64)))] = o
+		s.applications[strconv.Itoa(int(o["applicationId"].(float64)))] = o
 		if name == "rejected" {
 			s.sample = o
 		}
@@ -97,7 +97,7 @@ func (s *Server) Put(id string, status int, updated time.Time) {
 	s.Lock()
 	defer s.Unlock()
 	o := maps.Clone(s.sample)
-	n, _ := strconv.Atoi(id) //nolint:errcheck // an invented id
+	n, _ := strconv.Atoi(id)
 	o["applicationId"], o["updatedAt"], o["status"] = n, updated.UTC().Format(time.RFC3339), object{"statusId": status, "name": "Old status"}
 	for _, known := range statuses {
 		if known["statusId"] == status {

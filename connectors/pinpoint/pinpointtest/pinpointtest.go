@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/career-relay/connector/connectors/internal/apitest"
@@ -140,7 +141,7 @@ func (s *Server) create(w http.ResponseWriter, r *http.Request, kind string) {
 		s.comments = append(s.comments, text("body"))
 		apitest.Write(w, http.StatusCreated, object{"data": object{"id": "1", "type": kind}})
 	case kind == "applications" && text("last_name") != "" && text("email") != "" && of["job"].Data.ID == Job:
-		id := fmt.Sprint(8864000 + len(s.applications))
+		id := strconv.Itoa(8864000 + len(s.applications))
 		made := object{"id": id, "type": kind, "attributes": in.Data.Attributes}
 		s.applications[id] = made
 		apitest.Write(w, http.StatusCreated, object{"data": made})

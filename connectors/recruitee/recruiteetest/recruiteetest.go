@@ -4,6 +4,7 @@ package recruiteetest
 import (
 	_ "embed"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strings"
 
@@ -50,9 +51,7 @@ func New(key string) (*Server, error) {
 func (s *Server) Change(members map[string]any) {
 	s.Lock()
 	defer s.Unlock()
-	for name, v := range members {
-		s.placement()[name] = v
-	}
+	maps.Copy(s.placement(), members)
 }
 
 func (s *Server) placement() object {

@@ -217,9 +217,10 @@ func (s *Server) subscribe(w http.ResponseWriter, r *http.Request) {
 	}
 	_, job := in.Args["job_shortcode"]
 	_, stage := in.Args["stage_slug"]
+	complete := in.Args == nil || job && stage
 	known := []string{"candidate_created", "candidate_moved", "candidate_deleted", "job_deleted"}
 	switch {
-	case !slices.Contains(known, in.Event) || !strings.HasPrefix(in.Target, "https://"), in.Args != nil && !(job && stage):
+	case !slices.Contains(known, in.Event) || !strings.HasPrefix(in.Target, "https://") || !complete:
 		apitest.Refuse(w, http.StatusUnprocessableEntity)
 		return
 	case slices.ContainsFunc(s.subscriptions, func(o object) bool { return o["target"] == in.Target }):
