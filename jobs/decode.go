@@ -34,9 +34,6 @@ func (w *Worker) decode(ctx context.Context, j record.Job) (record.JobState, err
 			return "", err
 		}
 	}
-	if p, ok := conn.(connectors.Pinger); ok && p.Ping(d.Payload) {
-		return w.put(ctx, j, row, record.Ignored, "connection OK: the vendor's test delivery")
-	}
 	if r, ok := conn.(connectors.Ringer); ok && r.Rings(d.Payload) {
 		if err := w.Store.RingPoll(ctx, row.Company, row.Connection); err != nil {
 			return "", err
@@ -44,6 +41,9 @@ func (w *Worker) decode(ctx context.Context, j record.Job) (record.JobState, err
 		return w.put(ctx, j, row, record.Ignored, "the vendor says that there is news, and is asked for it")
 	}
 	events, err := conn.Decode(d.Payload)
+	if len(events) == 0 && pings(conn, d.Payload) {
+		return w.put(ctx, j, row, record.Ignored, "connection OK: the vendor's test delivery")
+	}
 	if fault := ats.FaultOf(err); fault == ats.Invalid || fault == ats.TooLarge {
 		return w.park(ctx, j, row, err)
 	}
@@ -61,6 +61,12 @@ func (w *Worker) decode(ctx context.Context, j record.Job) (record.JobState, err
 		events[i].History = events[i].History || d.Payload.History()
 	}
 	return w.accept(ctx, j, row, company, events)
+}
+
+// pings reports whether a payload is the vendor's test delivery.
+func pings(conn connectors.Connector, p connectors.Payload) bool {
+	pinger, ok := conn.(connectors.Pinger)
+	return ok && pinger.Ping(p)
 }
 
 // connection returns a connection with its company. While its configuration
@@ -157,7 +163,7 @@ func (w *Worker) accept(ctx context.Context, j record.Job, row record.Delivery, 
 	if err != nil {
 		return "", ats.BusyFor(configWait, "templates of %s: %w", company.ID, err)
 	}
-	judge := judge{w: w, company: company, letters: letters, calendar: company.Calendar(), cold: row.Door == string(connectors.File)}
+	judge := judge{w: w, company: company, letters: letters, zone: company.Zone(), calendar: company.Calendar(), cold: row.Door == string(connectors.File)}
 	limits := record.Limits{Hour: company.Sending.Brake.Batch + 1, Day: 5000}
 	done, err := w.Store.Accept(ctx, j, row, events, limits, judge.decide)
 	if ats.FaultOf(err) == ats.Invalid {
@@ -176,6 +182,7 @@ type judge struct {
 	w        *Worker
 	company  *configs.Company
 	letters  *mail.Templates
+	zone     *time.Location
 	calendar sending.Calendar
 	cold     bool
 }
@@ -184,7 +191,7 @@ type judge struct {
 func (g judge) decide(e ats.Event, k record.Known) (record.Ruling, error) {
 	now := g.w.Now()
 	plan := sending.Decide(g.company.Sending, g.calendar, sending.Facts{
-		Event: e, Previous: k.Previous, PreviousAt: k.PreviousAt, Cold: g.cold || e.History, History: e.History, Now: now, Zone: g.company.Zone(),
+		Event: e, Previous: k.Previous, PreviousAt: k.PreviousAt, Cold: g.cold || e.History, History: e.History, Now: now, Zone: g.zone,
 		Volume:     sending.Volume{LastHour: k.LastHour, LastDay: k.LastDay, BusiestDay: k.BusiestDay},
 		Suppressed: k.Suppressed, Written: k.Written,
 	})
@@ -215,12 +222,12 @@ func (g judge) write(e ats.Event, k record.Known, now time.Time) (mail.Message, 
 	stop := record.Link{Token: consent.NewToken(), Kind: record.StopLink, Expires: now.Add(stopLinkLife), Locale: locale}
 	links := []record.Link{stop}
 	letter := mail.Letter{
-		CompanyID: g.company.ID, CompanyName: g.company.Name.In(locale), Event: e, Locale: locale, Zone: g.company.Zone(),
+		CompanyID: g.company.ID, CompanyName: g.company.Name.In(locale), Event: e, Locale: locale, Zone: g.zone,
 		SendID: consent.NewToken(), PersonalLine: e.PersonalLine,
 		UnsubscribeURL: g.w.PublicURL + "/u/" + stop.Token, OneClickURL: g.w.PublicURL + "/u/" + stop.Token,
 	}
 	if g.company.Relay.Mode == configs.RelayLink && !k.NoOffers && e.Consent != ats.ConsentNo {
-		l := record.Link{Token: consent.NewToken(), Kind: record.RelayLink, Expires: endOfDay(now.Add(consent.RelayLinkLife), g.company.Zone()), Locale: locale}
+		l := record.Link{Token: consent.NewToken(), Kind: record.RelayLink, Expires: endOfDay(now.Add(consent.RelayLinkLife), g.zone), Locale: locale}
 		links = append(links, l)
 		letter.RelayURL, letter.RelayUntil = g.w.PublicURL+"/r/"+l.Token, l.Expires
 	}

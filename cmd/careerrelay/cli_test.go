@@ -35,6 +35,7 @@ func TestWrongInputIsRefused(t *testing.T) {
 		"an id and a filter":          {"job cancel 1 --company acme --reason x", "give an id or a filter, not both"},
 		"no reason":                   {"job cancel 1", "--reason: required"},
 		"an unknown id":               {"job retry nope --reason x", "no job nope"},
+		"another kind of database":    {"job list --database-url mysql://someone:hunter2@db/x", "DATABASE_URL: write postgres://"},
 		"a company that is not there": {"simulate webhook globex greenhouse", "no company globex"},
 		"a company that is broken":    {"simulate webhook acme greenhouse", "acme.yaml:5: connections.greenhouse.secrets[0]: the environment variable WALK_SECRET is not set"},
 	} {
@@ -43,6 +44,9 @@ func TestWrongInputIsRefused(t *testing.T) {
 			code := run(t.Context(), strings.Fields(tt.args), func(name string) (string, bool) { v, ok := env[name]; return v, ok }, strings.NewReader(""), &out, &errOut)
 			if code != exitInput || !strings.Contains(errOut.String(), tt.want) {
 				t.Errorf("exit code %d and %q, want %d and %q", code, errOut.String(), exitInput, tt.want)
+			}
+			if strings.Contains(errOut.String(), "hunter2") {
+				t.Errorf("a password is shown: %s", errOut.String())
 			}
 			if out.Len() > 0 {
 				t.Errorf("standard output holds %q", out.String())

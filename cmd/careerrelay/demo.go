@@ -255,6 +255,9 @@ func (d *demo) sample(ctx context.Context, company, connection, vendor, sample s
 		return 0, nil //nolint:nilerr // it would be parked, which is not what the demo shows
 	}
 	seen[events[0].Application] = true
+	if p, err = redelivered(conn, p); err != nil {
+		return 0, err
+	}
 	status, err := post(ctx, d.publicURL+"/hooks/"+company+"/"+connection, p)
 	if err == nil && status/100 != 2 {
 		err = ats.Errorf(ats.Conflict, "%s/%s answered %d to sample %s", company, connection, status, sample)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"flag"
+	"fmt"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -40,7 +41,10 @@ var letterFrame = regexp.MustCompile(`<iframe[^>]* src="([^"]+)"`)
 
 var demoLine = regexp.MustCompile(`(?m)^  (mailbox|console|candidate page|recipient) +(\S+)`)
 
-var demoMore = regexp.MustCompile(`(?m)\S+ simulate webhook .*$`)
+var (
+	demoMore   = regexp.MustCompile(`(?m)\S+ simulate webhook .*$`)
+	demoPlayed = regexp.MustCompile(`\d+ signed webhooks played`)
+)
 
 // startDemo runs the command itself and returns the addresses it prints.
 func startDemo(t *testing.T) map[string]string {
@@ -58,7 +62,7 @@ func startDemo(t *testing.T) map[string]string {
 	})
 	for range 1200 {
 		if found := demoLine.FindAllStringSubmatch(out.String(), -1); len(found) == 4 {
-			places := map[string]string{"more": demoMore.FindString(out.String())}
+			places := map[string]string{"more": demoMore.FindString(out.String()), "played": demoPlayed.FindString(out.String())}
 			for _, f := range found {
 				places[f[1]] = f[2]
 			}
@@ -91,6 +95,9 @@ func TestTheDemoCanBeSentMore(t *testing.T) {
 	data := filepath.Dir(more[slices.Index(more, "--configs")+1])
 	mails := func() int {
 		return strings.Count(command("mail", "list", "--company", "acme", "--limit", "200", "--json", "--data", data), `"id"`)
+	}
+	if kept := strings.Count(command("delivery", "list", "--limit", "200", "--json", "--data", data), `"id"`); fmt.Sprint(kept, " signed webhooks played") != places["played"] {
+		t.Errorf("%d deliveries were kept, but %s", kept, places["played"])
 	}
 	before := mails()
 	for n := range 2 {

@@ -78,6 +78,9 @@ func (s *settings) check() error {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" {
 		errs = append(errs, errors.New("PUBLIC_URL: write https://host, as candidates reach this service"))
 	}
+	if s.databaseURL != "" && !strings.HasPrefix(s.databaseURL, "postgres://") && !strings.HasPrefix(s.databaseURL, "postgresql://") {
+		errs = append(errs, errors.New("DATABASE_URL: write postgres://user:password@host:5432/database, or nothing for SQLite"))
+	}
 	var level slog.Level
 	if level.UnmarshalText([]byte(s.logLevel)) != nil {
 		errs = append(errs, errors.New("LOG_LEVEL: write debug, info, warn or error"))

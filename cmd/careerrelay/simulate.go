@@ -1,10 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -45,6 +45,9 @@ func simulateCommand(s *settings) *cobra.Command {
 			names, _ := all.Samples(vendor) // the first error says it all
 			return fmt.Errorf("%w; have %s", err, strings.Join(names, " "))
 		}
+		if p, err = redelivered(conn, p); err != nil {
+			return err
+		}
 		if *fresh {
 			if p, err = renewed(conn, p); err != nil {
 				return err
@@ -68,24 +71,53 @@ func simulateCommand(s *settings) *cobra.Command {
 	return noun("simulate", "Send what a vendor would send", c)
 }
 
-// renewed is a signed sample of an application that was never seen before: the
-// digits in its id are others.
+// redelivered is a signed sample as another delivery: vendors number theirs, and
+// a number that is known is taken for a repetition.
+func redelivered(conn connectors.Connector, p connectors.Payload) (connectors.Payload, error) {
+	if named, ok := conn.(connectors.Identifier); ok {
+		p, _ = exchange(p, named.Key(p))
+	}
+	return conn.(connectors.Signer).Sign(p) // it was signed before
+}
+
+// renewed is a signed sample of an application that was never seen before.
 func renewed(conn connectors.Connector, p connectors.Payload) (connectors.Payload, error) {
 	events, err := conn.Decode(p)
 	if err != nil {
 		return p, err
 	}
 	for _, e := range events {
-		other := strings.Map(func(r rune) rune {
-			if r > '0' && r <= '9' { // a zero may be a leading one
-				return '1' + rand.N[rune](9)
-			}
-			return r
-		}, e.Application)
-		if other == e.Application || !bytes.Contains(p.Body, []byte(e.Application)) {
+		other, done := exchange(p, e.Application)
+		if !done {
 			return p, ats.Errorf(ats.Invalid, "--new: this sample names no application that could be another one")
 		}
-		p.Body = bytes.ReplaceAll(p.Body, []byte(e.Application), []byte(other))
+		p = other
 	}
-	return conn.(connectors.Signer).Sign(p) // it was signed before
+	return conn.(connectors.Signer).Sign(p)
+}
+
+// exchange replaces an id in a sample by one with other digits, and reports
+// whether it could. A short id may stand for anything.
+func exchange(p connectors.Payload, id string) (connectors.Payload, bool) {
+	digits := 0
+	other := strings.Map(func(r rune) rune {
+		if r <= '0' || r > '9' { // a zero may be a leading one
+			return r
+		}
+		digits++
+		return '1' + rand.N[rune](9)
+	}, id)
+	word := regexp.MustCompile(`\b` + regexp.QuoteMeta(id) + `\b`)
+	if digits < 4 || other == id {
+		return p, false
+	}
+	done := word.Match(p.Body)
+	p.Body, p.Header = word.ReplaceAllLiteral(p.Body, []byte(other)), p.Header.Clone()
+	for _, values := range p.Header {
+		for i, v := range values {
+			done = done || v == id
+			values[i] = word.ReplaceAllLiteralString(v, other)
+		}
+	}
+	return p, done
 }

@@ -66,6 +66,7 @@ type Server struct {
 	durable bool
 	owner   *syscall.Credential // who runs it: PostgreSQL refuses root
 	process *os.Process
+	buried  chan struct{} // closed when the process is gone, also from the system's table
 
 	mu    sync.Mutex
 	count int // of databases
@@ -193,8 +194,9 @@ func (s *Server) start() error {
 	}
 	defer func() { _ = log.Close() }() // the server has it too
 	cmd.Stdout, cmd.Stderr = log, log
-	started := make(chan error, 1)
+	started, buried := make(chan error, 1), make(chan struct{})
 	go func() {
+		defer close(buried)
 		// The signal at the parent's death is tied to the thread that starts
 		// the child, so this thread must live as long.
 		runtime.LockOSThread()
@@ -208,7 +210,7 @@ func (s *Server) start() error {
 	if err := <-started; err != nil {
 		return err
 	}
-	s.process = cmd.Process
+	s.process, s.buried = cmd.Process, buried
 	db, err := sql.Open("pgx", s.url("postgres"))
 	if err != nil {
 		return err
@@ -271,6 +273,7 @@ func (s *Server) Kill(tb testing.TB) {
 			time.Sleep(5 * time.Millisecond)
 		}
 	}
+	<-s.buried // PostgreSQL takes a process that is not buried for a living one
 }
 
 // alive reports whether a process runs; one that only waits to be buried does
