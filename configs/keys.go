@@ -42,6 +42,7 @@ var connectionKeys = &shape{open: true, fields: []field{
 	{key: "secrets", shape: shape{list: oneSecret, about: "What the vendor signs with; several while one takes over from the other."}},
 	{key: "api_key", shape: *oneSecret},
 	{key: "client_secret", shape: *oneSecret},
+	{key: "refresh_token", shape: *oneSecret},
 	{key: "token", shape: *oneSecret},
 	{key: "password", shape: *oneSecret},
 	{key: "signing_key", shape: *oneSecret},
@@ -73,7 +74,7 @@ var connectionKeys = &shape{open: true, fields: []field{
 }}
 
 // secretKeys are the keys of a connection that hold secrets, at any depth.
-var secretKeys = []string{"secrets", "api_key", "client_secret", "token", "password", "signing_key"}
+var secretKeys = []string{"secrets", "api_key", "client_secret", "refresh_token", "token", "password", "signing_key"}
 
 var oneSecret = &shape{either: []*shape{
 	{kind: secret},

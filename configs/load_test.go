@@ -58,7 +58,7 @@ func TestMistakesAreReportedWithFileLineAndKey(t *testing.T) {
 		"a connection's name":           {"  ats:", "  ATS 1:", []string{"acme.yaml:4: connections.ATS 1: want a name of a-z, 0-9 and -, at most 63 long"}},
 		"a reserved connection":         {"  ats:", "  mail:", []string{"acme.yaml:4: connections.mail: mail is a reserved name"}},
 		"a connection without vendor":   {"    vendor: generic\n", "", []string{"acme.yaml:4: connections.ats.vendor: required: a name of a-z, 0-9 and -, at most 63 long"}},
-		"a connection that is text":     {"    vendor: generic\n    secrets: [env:HOOK]", "    generic", []string{"acme.yaml:5: connections.ats: want the keys vendor, connector, secrets, api_key, client_secret, token, password, signing_key, poll, events, map, table, quarantine, paused; have text"}},
+		"a connection that is text":     {"    vendor: generic\n    secrets: [env:HOOK]", "    generic", []string{"acme.yaml:5: connections.ats: want the keys vendor, connector, secrets, api_key, client_secret, refresh_token, token, password, signing_key, poll, events, map, table, quarantine, paused; have text"}},
 		"a literal secret":              {"[env:HOOK]", "[hunter2-hunter2]", []string{"acme.yaml:6: connections.ats.secrets[0]: want env:NAME or file:PATH; a secret itself never stands in this file"}},
 		"a literal secret with an end":  {"[env:HOOK]", "[{value: hunter2, until: 2026-12-31}]", []string{"acme.yaml:6: connections.ats.secrets[0].value: want env:NAME or file:PATH; a secret itself never stands in this file"}},
 		"an end that is no date":        {"[env:HOOK]", "[{value: env:HOOK, until: soon}]", []string{"acme.yaml:6: connections.ats.secrets[0].until: want a date such as 2026-12-31"}},

@@ -128,7 +128,7 @@ func TestConnectionsAreCutUnderLoad(t *testing.T) {
 // When the acknowledgement of a finished task is lost, asynq runs it again
 // after its lease ended. The fence drops the second run.
 func TestALostAcknowledgementDoesNotRepeatTheEffect(t *testing.T) {
-	virtually(t, func(t *testing.T, l *lab) {
+	reproduce(t, func(t *testing.T, l *lab) (dropped int) {
 		away := 1500 * time.Millisecond
 		l.post.hook = func(context.Context, mail.Message) {
 			l.Courier.inproc.SetError("LOADING the acknowledgement fails")
@@ -140,20 +140,36 @@ func TestALostAcknowledgementDoesNotRepeatTheEffect(t *testing.T) {
 		stop := l.start()
 		time.Sleep(3 * time.Minute)
 		stop()
-		if store.started != 2 || store.dropped == 0 { // decode and mail
-			t.Errorf("%d started, %d dropped: the fault was not reproduced", store.started, store.dropped)
+		if store.started != 2 { // decode and mail
+			t.Errorf("%d started", store.started)
 		}
 		l.expect("1", record.MailSent, "")
 		if n := l.post.attempts(); n != 1 {
 			t.Errorf("%d mails", n)
 		}
+		return store.dropped
 	})
+}
+
+// reproduce tries a fault of asynq until it happens: its goroutines meet at the
+// same instant of virtual time, and chance decides who comes first. Whatever
+// happens, the effect must be there once.
+func reproduce(t *testing.T, try func(t *testing.T, l *lab) (dropped int)) {
+	t.Helper()
+	for range 20 {
+		dropped := 0
+		virtually(t, func(t *testing.T, l *lab) { dropped = try(t, l) })
+		if dropped > 0 || t.Failed() {
+			return
+		}
+	}
+	t.Error("the fault was not reproduced")
 }
 
 // asynq takes a running task for lost when the clocks of two machines differ
 // by more than its lease. The fence drops the copy.
 func TestALeaseThatEndsTooEarlyDoesNotRepeatTheEffect(t *testing.T) {
-	virtually(t, func(t *testing.T, l *lab) {
+	reproduce(t, func(t *testing.T, l *lab) (dropped int) {
 		l.ats.complete = func(context.Context, *ats.Event) error {
 			for range 10 {
 				time.Sleep(5 * time.Second)
@@ -172,8 +188,8 @@ func TestALeaseThatEndsTooEarlyDoesNotRepeatTheEffect(t *testing.T) {
 		id := l.arrive(l.rejection("1"))
 		time.Sleep(100 * time.Second)
 		stop()
-		if store.started != 2 || store.dropped == 0 {
-			t.Errorf("%d started, %d dropped: the fault was not reproduced", store.started, store.dropped)
+		if store.started != 2 {
+			t.Errorf("%d started", store.started)
 		}
 		if j := l.job(id); j.State != record.JobDone || j.Attempts != 0 {
 			t.Errorf("job %+v", j)
@@ -181,6 +197,7 @@ func TestALeaseThatEndsTooEarlyDoesNotRepeatTheEffect(t *testing.T) {
 		if n := l.post.attempts(); n != 1 {
 			t.Errorf("%d mails", n)
 		}
+		return store.dropped
 	})
 }
 

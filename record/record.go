@@ -169,7 +169,6 @@ const (
 const (
 	LiveQueue = "live"
 	BulkQueue = "bulk"
-	OpsQueue  = "ops"
 )
 
 // A Job is one unit of asynchronous work.

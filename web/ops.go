@@ -25,16 +25,15 @@ type desk struct {
 const opsBody = 64 << 10
 
 // Ops returns the handler of the address for operations: console, API and
-// metrics. Everything but /healthz, the login page and the description of the
+// metrics. Everything but /healthz, /readyz, the login page and the description of the
 // API needs a login or a token; see scrape for /metrics.
 func Ops(d Deps) http.Handler {
 	k := &desk{Deps: d, pulse: &pulse{desk: d.Desk, now: d.Now}}
 	d.Metrics.watch(k.level)
 	e := engine(d)
 	e.Use(d.Metrics.measure("ops", d.Now), opsGuard)
-	health := func(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"status": "ok"}) }
-	e.GET("/healthz", health)
-	e.HEAD("/healthz", health)
+	readable(e, "/healthz", func(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"status": "ok"}) })
+	readable(e, "/readyz", readyz(d))
 	e.GET("/metrics", k.scrape)
 	k.routeAPI(e)
 	newConsole(k).route(e)

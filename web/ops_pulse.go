@@ -9,7 +9,7 @@ import (
 )
 
 // queues are the queues as metrics and pages list them.
-var queues = []string{record.LiveQueue, record.BulkQueue, record.OpsQueue}
+var queues = []string{record.LiveQueue, record.BulkQueue}
 
 // A beat is the state of the whole service at one moment: what is open, what
 // came in within a day, which brakes are on.

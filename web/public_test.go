@@ -3,6 +3,7 @@ package web_test
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
@@ -22,9 +23,18 @@ func TestReadiness(t *testing.T) {
 		"database is away": {[]web.Problem{{Name: "database", Text: "secret", Fatal: true}, {Name: "redis"}}, http.StatusServiceUnavailable, `{"problems":["database","redis"],"ready":false}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newSite(t, func(s *site) { s.deps.Ready = func(context.Context) []web.Problem { return tt.problems } })
+			s := newSite(t, func(s *site) {
+				s.deps.Ready = func(context.Context) []web.Problem { return tt.problems }
+				s.deps.Desk, s.deps.Accounts, s.deps.Metrics = s.store, s.store, web.NewMetrics("test")
+			})
 			if got := s.get("/readyz"); got.code != tt.code || got.body != tt.body {
 				t.Errorf("%d %s, want %d %s", got.code, got.body, tt.code, tt.body)
+			}
+			// A process that only works has no other door to ask at.
+			got := httptest.NewRecorder()
+			web.Ops(s.deps).ServeHTTP(got, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
+			if got.Code != tt.code || got.Body.String() != tt.body {
+				t.Errorf("operations: %d %s, want %d %s", got.Code, got.Body, tt.code, tt.body)
 			}
 			if got := s.get("/healthz"); got.code != http.StatusOK {
 				t.Errorf("healthz: status %d, want 200 whatever else is wrong", got.code)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -82,5 +83,31 @@ func TestAnOrderThatChangedNothing(t *testing.T) {
 	}
 	if got := h.mails("acme")[0].State; got != record.MailSent {
 		t.Errorf("the mail is %s", got)
+	}
+}
+
+// What is not our caller's fault ends with exit code 1, so that it is tried
+// again.
+func TestAnOutageIsNoWrongInput(t *testing.T) {
+	h := openHouse(t, nil)
+	away := serveFake(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }))
+	for name, tt := range map[string]struct {
+		args []string
+		code int
+	}{
+		"a server that takes it":  {[]string{"simulate", "webhook", "acme", "greenhouse", "--to", h.base}, exitDone},
+		"a server that is busy":   {[]string{"simulate", "webhook", "acme", "greenhouse", "--to", away}, exitOutage},
+		"no server":               {[]string{"simulate", "webhook", "acme", "greenhouse", "--to", "http://" + freeAddress(t)}, exitOutage},
+		"a process that is ready": {[]string{"doctor", "--health", "--ops-listen", strings.TrimPrefix(h.opsBase, "http://")}, exitDone},
+		"a process that is not":   {[]string{"doctor", "--health", "--ops-listen", strings.TrimPrefix(away, "http://")}, exitOutage},
+		"no process":              {[]string{"doctor", "--health", "--ops-listen", freeAddress(t)}, exitOutage},
+		"a database that is away": {[]string{"job", "list", "--database-url", "postgres://nobody@" + freeAddress(t) + "/none"}, exitOutage},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out, errOut bytes.Buffer
+			if code := run(t.Context(), tt.args, h.server.lookup, strings.NewReader(""), &out, &errOut); code != tt.code {
+				t.Errorf("exit code %d, want %d; %s", code, tt.code, errOut.String())
+			}
+		})
 	}
 }

@@ -42,7 +42,7 @@ func configCheck(s *settings) *cobra.Command {
 			return ats.Errorf(ats.Invalid, "%s", strings.Join(problems, "\n"))
 		}
 		if !*asJSON {
-			_, _ = fmt.Fprintf(cmd.OutOrStdout(), "%d companies, no problems\n", len(tenants.Companies()))
+			_, _ = fmt.Fprintf(cmd.OutOrStdout(), "companies: %d, no problems\n", len(tenants.Companies()))
 		}
 		return nil
 	}

@@ -63,6 +63,9 @@ func simulateCommand(s *settings) *cobra.Command {
 			return err
 		}
 		_, _ = fmt.Fprintf(cmd.OutOrStdout(), "%s answered %d\n", address, status)
+		if status/100 == 5 {
+			return ats.Errorf(ats.Busy, "the server could not keep it; see its log")
+		}
 		if status/100 != 2 {
 			return ats.Errorf(ats.Conflict, "the server did not take it; see its log")
 		}

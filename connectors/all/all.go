@@ -21,6 +21,7 @@ import (
 	"github.com/career-relay/connector/connectors/merge"
 	"github.com/career-relay/connector/connectors/pinpoint"
 	"github.com/career-relay/connector/connectors/recruitee"
+	salesforce "github.com/career-relay/connector/connectors/salesforce-outbound"
 	"github.com/career-relay/connector/connectors/smartrecruiters"
 	"github.com/career-relay/connector/connectors/spec"
 	"github.com/career-relay/connector/connectors/stackone"
@@ -33,25 +34,26 @@ import (
 
 // coded lists the vendors that need more than a connector.yaml.
 var coded = map[string]func(spec.Spec, connectors.Env, func(any) error) (connectors.Connector, error){
-	"ashby":           ashby.Open,
-	"breezy":          breezy.Open,
-	"herp-hire":       herphire.Open,
-	"icims":           icims.Open,
-	"jobadder":        jobadder.Open,
-	"kanrikun":        kanrikun.Open,
-	"kintone":         kintone.Open,
-	"kombo":           kombo.Open,
-	"lever":           lever.Open,
-	"merge":           merge.Open,
-	"pinpoint":        pinpoint.Open,
-	"recruitee":       recruitee.Open,
-	"smartrecruiters": smartrecruiters.Open,
-	"stackone":        stackone.Open,
-	"talentio":        talentio.Open,
-	"teamtailor":      teamtailor.Open,
-	"unified-to":      unifiedto.Open,
-	"workable":        workable.Open,
-	"zoho-recruit":    zohorecruit.Open,
+	"ashby":               ashby.Open,
+	"breezy":              breezy.Open,
+	"herp-hire":           herphire.Open,
+	"icims":               icims.Open,
+	"jobadder":            jobadder.Open,
+	"kanrikun":            kanrikun.Open,
+	"kintone":             kintone.Open,
+	"kombo":               kombo.Open,
+	"lever":               lever.Open,
+	"merge":               merge.Open,
+	"pinpoint":            pinpoint.Open,
+	"recruitee":           recruitee.Open,
+	"salesforce-outbound": salesforce.Open,
+	"smartrecruiters":     smartrecruiters.Open,
+	"stackone":            stackone.Open,
+	"talentio":            talentio.Open,
+	"teamtailor":          teamtailor.Open,
+	"unified-to":          unifiedto.Open,
+	"workable":            workable.Open,
+	"zoho-recruit":        zohorecruit.Open,
 }
 
 // Vendors lists the vendors that are part of the program.

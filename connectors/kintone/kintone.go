@@ -19,6 +19,7 @@ import (
 	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/connectors"
 	"github.com/career-relay/connector/connectors/internal/api"
+	"github.com/career-relay/connector/connectors/internal/fields"
 	"github.com/career-relay/connector/connectors/internal/seen"
 	"github.com/career-relay/connector/connectors/spec"
 )
@@ -29,39 +30,10 @@ type Settings struct {
 	APIURL        string     `yaml:"api_url"` // https://<subdomain>.cybozu.com
 	APIKey        ats.Secret `yaml:"api_key"` // an API token of the app that may view records
 	App           string     `yaml:"app"`     // its number
-	Fields        Fields     `yaml:"fields"`
+	Fields        fields.Map `yaml:"fields"`  // by their codes
 	// ConsentValue is what the field of the consent holds when somebody agreed
 	// to be introduced. Without it the usual words for yes count.
 	ConsentValue string `yaml:"consent_value"`
-}
-
-// Fields are the codes of the app's fields.
-type Fields struct {
-	Outcome      []string `yaml:"outcome"` // the most telling first
-	Name         string   `yaml:"name"`
-	FamilyName   string   `yaml:"family_name"`
-	GivenName    string   `yaml:"given_name"`
-	Kana         string   `yaml:"kana"`
-	Email        string   `yaml:"email"`
-	Locale       string   `yaml:"locale"`
-	JobID        string   `yaml:"job_id"`
-	JobTitle     string   `yaml:"job_title"`
-	Department   string   `yaml:"department"`
-	Stage        string   `yaml:"stage"`
-	EndedAt      string   `yaml:"ended_at"`
-	UpdatedAt    string   `yaml:"updated_at"` // default 更新日時
-	Channel      string   `yaml:"channel"`
-	Consent      string   `yaml:"consent"`
-	PersonalLine string   `yaml:"personal_line"`
-}
-
-// texts are the fields that hold one text, by the names that the rules use.
-func (f Fields) texts() map[string]string {
-	return map[string]string{
-		"name": f.Name, "family_name": f.FamilyName, "given_name": f.GivenName, "kana": f.Kana, "email": f.Email, "locale": f.Locale,
-		"job_id": f.JobID, "job_title": f.JobTitle, "department": f.Department, "stage": f.Stage, "ended_at": f.EndedAt, "updated_at": f.UpdatedAt,
-		"channel": f.Channel, "personal_line": f.PersonalLine,
-	}
 }
 
 // shortest is the least length of the secret in the address: nothing else keeps
@@ -71,27 +43,21 @@ const shortest = 32
 // Validate reports every problem in s that its own keys have.
 func (s Settings) Validate() error {
 	var errs []error
-	for _, one := range []struct {
-		missing bool
-		text    string
-	}{
-		{s.APIURL == "", "api_url: required; write https://<subdomain>.cybozu.com"},
-		{s.APIKey == "", "api_key: required; kintone signs nothing, so every record is read again"},
-		{!plainID.MatchString(s.App), "app: required; write the number of the app"},
-		{len(s.Fields.Outcome) == 0, "fields.outcome: required; write the codes of the fields that hold the result, the most telling first"},
-		{s.Fields.Email == "", "fields.email: required"},
-		{s.Fields.Name == "" && s.Fields.FamilyName == "", "fields.name: required, or family_name and given_name"},
-	} {
-		if one.missing {
-			errs = append(errs, errors.New(one.text))
-		}
+	if s.APIURL == "" {
+		errs = append(errs, errors.New("api_url: required; write https://<subdomain>.cybozu.com"))
+	}
+	if s.APIKey == "" {
+		errs = append(errs, errors.New("api_key: required; kintone signs nothing, so every record is read again"))
+	}
+	if !plainID.MatchString(s.App) {
+		errs = append(errs, errors.New("app: required; write the number of the app"))
 	}
 	for i, secret := range s.Secrets {
 		if n := len(secret.Value); n > 0 && n < shortest {
 			errs = append(errs, fmt.Errorf("secrets[%d]: has %d characters, want %d random ones", i, n, shortest))
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, s.Fields.Validate())...)
 }
 
 const (
@@ -113,7 +79,7 @@ type Connector struct {
 	api   *api.Client
 	host  string
 	set   Settings
-	words spec.Vocabulary
+	reads fields.Reader
 	now   func() time.Time
 }
 
@@ -127,14 +93,15 @@ var (
 
 // Open opens a connection.
 func Open(s spec.Spec, env connectors.Env, decode func(any) error) (connectors.Connector, error) {
-	set := Settings{Fields: Fields{UpdatedAt: defaultUpdated}}
+	set := Settings{Fields: fields.Map{UpdatedAt: defaultUpdated}}
 	if err := decode(&set); err != nil {
 		return nil, err
 	}
 	c := &Connector{set: set, now: env.Now}
 	errs := []error{set.Validate()}
 	var err error
-	c.words, err = spec.NewVocabulary("outcomes", set.Outcomes)
+	c.reads = fields.Reader{Map: set.Fields, ConsentValue: set.ConsentValue}
+	c.reads.Words, err = spec.NewVocabulary("outcomes", set.Outcomes)
 	errs = append(errs, err)
 	set.Outcomes = nil // they are read here, together with the usual words
 	c.Connector, err = spec.New(s, set.Settings)
@@ -261,43 +228,10 @@ func (c *Connector) read(ctx context.Context, e ats.Event) (record, error) {
 	return answer.Record, nil
 }
 
-// answers are what the rules see of a record.
-func (c *Connector) answers(application string, r record) map[string]any {
-	out := map[string]any{}
-	for name, code := range c.set.Fields.texts() {
-		if s := r.text(code); code != "" && s != "" {
-			out[name] = s
-		}
-	}
-	if code := c.set.Fields.Consent; code != "" {
-		for _, s := range r.texts(code) {
-			switch {
-			case s == "":
-			case c.set.ConsentValue == "":
-				out["consent"] = s
-			case s == c.set.ConsentValue:
-				out["consent"] = "yes"
-			}
-		}
-	}
-	var labels, fields []string
-	for _, code := range c.set.Fields.Outcome {
-		for _, label := range r.texts(code) {
-			labels, fields = append(labels, label), append(fields, code)
-		}
-	}
-	outcome, at := c.words.Outcome(labels)
-	answers := map[string]any{"application": application, "record": out, "outcome": outcome, "label": "", "field": ""}
-	if at >= 0 {
-		answers["label"], answers["field"] = spec.ShortLabel(labels[at]), fields[at]
-	}
-	return answers
-}
-
 // fill puts what a record says into e. Of a selection that goes on nothing about
 // the person is needed.
 func (c *Connector) fill(e *ats.Event, r record) error {
-	if err := c.Fill(e, c.answers(e.Application, r)); err != nil {
+	if err := c.Fill(e, c.reads.Answers(e.Application, r.texts)); err != nil {
 		return err
 	}
 	if e.State == ats.Reopened {
@@ -429,7 +363,7 @@ func number(id string) int64 {
 func (c *Connector) changed(set *seen.Set, r record) (connectors.Payload, bool) {
 	id := r.text("$id")
 	e := ats.Event{Application: c.set.App + ":" + id, At: c.now()}
-	answers := c.answers(e.Application, r)
+	answers := c.reads.Answers(e.Application, r.texts)
 	err := c.Fill(&e, answers)
 	state := string(e.State)
 	if fault := ats.FaultOf(err); err != nil && fault != ats.Duplicate {
