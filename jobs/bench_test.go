@@ -174,7 +174,7 @@ func ours(b *testing.B, s *jobstest.Server) result {
 	}
 	p := openProvider(b, mail.NewHTTPClient())
 	l := openLab(b, &clock{})
-	l.Log = slog.New(slog.NewJSONHandler(io.Discard, nil))
+	l.Log = slog.New(slog.NewJSONHandler(io.Discard, nil)) //nolint:sloglint // the lines cost what they cost
 	l.Courier = openCourier(b, address)
 	conn := openGreenhouse(b)
 	l.Open = func(string, string) (connectors.Connector, error) { return conn, nil }

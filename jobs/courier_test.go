@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -215,7 +217,7 @@ func TestForeignTasksAreNotTaken(t *testing.T) {
 		asynq.NewTask(taskType, []byte(`not json`)),
 		asynq.NewTask("other", nil),
 	} {
-		if _, err := c.client.Enqueue(task, asynq.Queue(record.LiveQueue), asynq.TaskID(fmt.Sprint(i)), asynq.MaxRetry(0)); err != nil {
+		if _, err := c.client.Enqueue(task, asynq.Queue(record.LiveQueue), asynq.TaskID(strconv.Itoa(i)), asynq.MaxRetry(0)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -275,4 +277,21 @@ func TestACourierChecksCertificates(t *testing.T) {
 	if err := openCourier(t, "rediss://"+redis.Addr()+"/0").Ping(t.Context()); !errors.As(err, &unknown) {
 		t.Errorf("got %v", err)
 	}
+}
+
+// Nothing expires by itself in an in-process Redis; without help the records
+// of servers that are gone would stay for ever.
+func TestTimePassesInAnInProcessRedis(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := openCourier(t, "")
+		if err := c.send.Set(t.Context(), "k", "v", 5*time.Second).Err(); err != nil {
+			t.Fatal(err)
+		}
+		for second := range 8 {
+			if got, want := c.inproc.Exists("k"), second < 5; got != want && second != 5 { // the tick of that second may come first
+				t.Errorf("after %d seconds it exists: %v", second, got)
+			}
+			time.Sleep(time.Second)
+		}
+	})
 }

@@ -15,7 +15,7 @@ const (
 	// process' commits do not.
 	idle = 100 * time.Millisecond
 	// full is how long it waits for room when more is due than fits.
-	full = 5 * time.Millisecond
+	full = 10 * time.Millisecond
 	// away is how long it waits when Redis or SQL is away.
 	away = time.Second
 )
@@ -98,7 +98,7 @@ func (p pool) share(loads []record.Load, configured func(company string) bool) (
 		}
 	}
 	// Among equals chance decides: any fixed order would starve its end.
-	rand.Shuffle(len(due), func(i, j int) { due[i], due[j] = due[j], due[i] })
+	rand.Shuffle(len(due), func(i, j int) { due[i], due[j] = due[j], due[i] }) //nolint:gosec // fairness, not secrecy
 	shares = map[string]int{}
 	for level := range p.each {
 		for _, l := range due {
@@ -117,10 +117,10 @@ func (p pool) share(loads []record.Load, configured func(company string) bool) (
 // lanes is how many tickets are handed to Redis side by side.
 const lanes = 8
 
-// carry hands tickets to Redis. What cannot be carried stays dispatched and is
-// found by the sweep.
+// carry hands tickets to Redis, also while the process shuts down: what is not
+// carried stays dispatched until the sweep finds it.
 func (w *Worker) carry(ctx context.Context, tickets []record.Ticket) error {
-	ctx, cancel := context.WithTimeout(ctx, redisPatience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redisPatience)
 	defer cancel()
 	var group errgroup.Group
 	group.SetLimit(lanes)

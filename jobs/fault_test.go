@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -45,7 +46,7 @@ func (l *lab) expectOnce(n int) {
 		to[m.To.Address]++
 	}
 	for i := range n {
-		if got := to[l.rejection(fmt.Sprint(i)).Candidate.Email]; got != 1 {
+		if got := to[l.rejection(strconv.Itoa(i)).Candidate.Email]; got != 1 {
 			l.t.Errorf("application %d was written to %d times", i, got)
 		}
 	}
@@ -61,7 +62,7 @@ func TestRedisIsWipedUnderLoad(t *testing.T) {
 		l.start()
 		const n = 200
 		for i := range n {
-			l.arrive(l.rejection(fmt.Sprint(i)))
+			l.arrive(l.rejection(strconv.Itoa(i)))
 			if i%40 == 20 {
 				wipe()
 			}
@@ -97,7 +98,7 @@ func TestRedisIsDownAndDeliveriesAreTaken(t *testing.T) {
 	s.Kill()
 	const n = 50
 	for i := 1; i < n; i++ {
-		l.arrive(l.rejection(fmt.Sprint(i)))
+		l.arrive(l.rejection(strconv.Itoa(i)))
 	}
 	await(t, "the outage is noticed", func() bool { return strings.Contains(l.logs.String(), "put off") })
 	s.Restart()
@@ -116,7 +117,7 @@ func TestConnectionsAreCutUnderLoad(t *testing.T) {
 	l.start()
 	const n = 200
 	for i := range n {
-		l.arrive(l.rejection(fmt.Sprint(i)))
+		l.arrive(l.rejection(strconv.Itoa(i)))
 		if i%20 == 10 {
 			p.Cut()
 		}
@@ -365,13 +366,12 @@ func TestTwoProcessesDispatchAndSweep(t *testing.T) {
 	l := really(t, openCourier(t, s.URL()))
 	second := *l.Worker
 	second.Name, second.Courier = "second", openCourier(t, s.URL())
-	other := *l
-	other.Worker = &second
+	other := &lab{Worker: &second, t: t, db: l.db}
 	const n = 200
 	var door sync.WaitGroup
 	door.Go(func() {
 		for i := range n {
-			l.arrive(l.rejection(fmt.Sprint(i)))
+			l.arrive(l.rejection(strconv.Itoa(i)))
 		}
 	})
 	l.start()

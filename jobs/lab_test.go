@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -43,7 +44,7 @@ type lab struct {
 	office *office
 	logs   *journal
 	meter  *meter
-	n      int
+	number atomic.Int64 // of deliveries
 }
 
 // newLab opens a lab whose clock stands still at monday until it is moved.
@@ -219,7 +220,7 @@ func (c checker) State(ctx context.Context, e ats.Event) (ats.State, error) {
 	c.mu.Lock()
 	c.asked++
 	c.mu.Unlock()
-	return c.vendor.state(ctx, e)
+	return c.state(ctx, e)
 }
 
 func (b both) State(ctx context.Context, e ats.Event) (ats.State, error) {
@@ -349,7 +350,7 @@ func (l *lab) save(a record.Arrival) (string, error) {
 	a.Disposition = cmp.Or(a.Disposition, record.New)
 	a.Delivery.Payload.Received = l.clock.now()
 	if a.Delivery.Key == "" {
-		a.Delivery.Key = fmt.Sprint(time.Now().UnixNano(), len(a.Delivery.Payload.Body))
+		a.Delivery.Key = fmt.Sprint("delivery ", l.number.Add(1))
 	}
 	return l.db.SaveDelivery(context.Background(), a)
 }

@@ -95,7 +95,7 @@ func TestNothingPersonalIsLeftOutsideSQL(t *testing.T) {
 	for _, s := range spans.Ended() {
 		fmt.Fprintln(&traces, s.Name(), s.Attributes(), s.Status(), s.Events())
 	}
-	secrets := append(tokens, "佐藤", "美咲", "misaki", "private@", "hunter2", string(whsec)[6:], "心に残り", "unknown\":", "東京都")
+	secrets := append(slices.Clone(tokens), "佐藤", "美咲", "misaki", "private@", "hunter2", string(whsec)[6:], "心に残り", "unknown\":", "東京都")
 	for _, m := range l.post.letters() {
 		secrets = append(secrets, m.Text[:60], m.HTML[:60])
 	}

@@ -183,7 +183,7 @@ func TestManyNewsAtOnceBrake(t *testing.T) {
 	s := l.source()["acme"]
 	l.tick()
 	for i := range 80 {
-		s.tell(l.rejection(fmt.Sprint(i)))
+		s.tell(l.rejection(strconv.Itoa(i)))
 	}
 	l.next()
 	l.until(l.clock.now().Add(24 * time.Hour))
@@ -316,7 +316,7 @@ func TestASweepThatBreaksOffGoesOn(t *testing.T) {
 	s := l.source()["acme"]
 	l.tick()
 	for i := range 5 {
-		s.tell(l.rejection(fmt.Sprint(i)))
+		s.tell(l.rejection(strconv.Itoa(i)))
 	}
 	s.part, s.broken = 2, true
 	s.fail = func(call int) error {
@@ -354,7 +354,7 @@ func TestAKilledSweepGoesOn(t *testing.T) {
 	l := newLab(t)
 	s := l.source()["acme"]
 	for i := range 4 {
-		s.tell(l.rejection(fmt.Sprint(i)))
+		s.tell(l.rejection(strconv.Itoa(i)))
 	}
 	s.part = 3
 	p, err := l.db.ClaimPoll(t.Context(), "acme", "ats", "fake", pollLease, false)

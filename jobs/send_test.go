@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -260,7 +260,7 @@ func TestRefusedCredentialsPullTheBrakeAndOneMailProbes(t *testing.T) {
 	}
 	l.company().Sending.Window = sending.Window{} // always
 	for i := range 10 {
-		l.arrive(l.rejection(fmt.Sprint(i)))
+		l.arrive(l.rejection(strconv.Itoa(i)))
 	}
 	other := l.office.open("other")
 	other.Sending.Window = sending.Window{}
@@ -288,14 +288,14 @@ func TestRefusedCredentialsPullTheBrakeAndOneMailProbes(t *testing.T) {
 		t.Errorf("%d probes in six hours", probes)
 	}
 	for i := range 10 {
-		if m := l.letter(fmt.Sprint(i)); m.State != record.MailHeld || m.Stopped {
+		if m := l.letter(strconv.Itoa(i)); m.State != record.MailHeld || m.Stopped {
 			t.Errorf("mail %d is %s (%s)", i, m.State, m.Reason)
 		}
 	}
 	refuse = false // the key was replaced
 	l.until(l.clock.now().Add(15 * time.Minute))
 	for i := range 10 {
-		l.expect(fmt.Sprint(i), record.MailSent, "")
+		l.expect(strconv.Itoa(i), record.MailSent, "")
 	}
 	if brakes, err := l.db.Brakes(t.Context(), "acme", false); err != nil || len(brakes) != 0 {
 		t.Errorf("brakes %+v, %v", brakes, err)
@@ -330,7 +330,7 @@ func TestAnUnclearMailIsProvenByTheProvider(t *testing.T) {
 
 func TestAnUnclearMailIsResolvedByAPerson(t *testing.T) {
 	for _, sent := range []bool{true, false} {
-		t.Run(fmt.Sprint(sent), func(t *testing.T) {
+		t.Run(strconv.FormatBool(sent), func(t *testing.T) {
 			l := newLab(t)
 			l.post.fail = func(n int, _ mail.Message) error {
 				if n == 1 {
@@ -380,8 +380,10 @@ func TestADeadMailboxIsNotWrittenToAgain(t *testing.T) {
 	l.company().Sending.Delay = ats.Duration(24 * time.Hour)
 	l.arrive(second)
 	l.step()
-	l.report(map[string]any{"event": "bounce", "type": "bounce", "status": "5.1.1", "bounce_classification": "Invalid Address", "sg_event_id": "e1",
-		"sg_message_id": "abc.1", "timestamp": l.clock.now().Unix(), "email": string(first.Candidate.Email), "cr_send": l.letter("1").SendID})
+	l.report(map[string]any{
+		"event": "bounce", "type": "bounce", "status": "5.1.1", "bounce_classification": "Invalid Address", "sg_event_id": "e1",
+		"sg_message_id": "abc.1", "timestamp": l.clock.now().Unix(), "email": string(first.Candidate.Email), "cr_send": l.letter("1").SendID,
+	})
 	l.until(l.clock.now().Add(48 * time.Hour))
 	l.expect("2", record.MailSuppressed, sending.CodeSuppressed)
 	third := l.rejection("3")
@@ -419,12 +421,12 @@ func TestTheVolumeBrakeStopsAMassRejection(t *testing.T) {
 	l.company().Sending.Brake.Batch = 5
 	l.company().Sending.Delay = ats.Duration(time.Hour)
 	for i := range 8 {
-		l.arrive(l.rejection(fmt.Sprint(i)))
+		l.arrive(l.rejection(strconv.Itoa(i)))
 		l.clock.pass(time.Second)
 	}
 	l.until(l.clock.now().Add(48 * time.Hour))
 	for i := range 8 { // the first five too: they are as doubtful
-		if m := l.letter(fmt.Sprint(i)); m.State != record.MailHeld || !m.Stopped || m.Reason != sending.CodeBrakeVolume {
+		if m := l.letter(strconv.Itoa(i)); m.State != record.MailHeld || !m.Stopped || m.Reason != sending.CodeBrakeVolume {
 			t.Errorf("mail %d is %s, stopped %v (%s)", i, m.State, m.Stopped, m.Reason)
 		}
 	}

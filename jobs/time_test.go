@@ -10,7 +10,6 @@ import (
 	"github.com/career-relay/connector/configs"
 	"github.com/career-relay/connector/mail"
 	"github.com/career-relay/connector/record"
-
 	"github.com/career-relay/connector/rules/sending"
 )
 

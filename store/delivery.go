@@ -89,7 +89,7 @@ func newInbox(s *Store, writers, group int) *inbox {
 }
 
 func (in *inbox) put(ctx context.Context, l *letter) error {
-	if err := in.line.join(l); err != nil { //nolint:contextcheck // others share the transaction
+	if err := in.line.join(l); err != nil {
 		return err
 	}
 	select {

@@ -18,7 +18,7 @@ func (s *Store) Explain(ctx context.Context, query string, args []any) ([]string
 	if s.pg {
 		prefix, column = "EXPLAIN ", 0
 	}
-	rows, err := s.reads.QueryContext(ctx, prefix+query, args...) //nolint:sqlclosecheck // scan does
+	rows, err := s.reads.QueryContext(ctx, prefix+query, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -233,7 +233,7 @@ func (s *Store) rewrapPage(ctx context.Context, table, kind, after string) (chan
 	err = s.update(ctx, func(ctx context.Context, t *tx) error {
 		changed, last = 0, ""
 		wrapped := map[string][]byte{}
-		rows, err := t.QueryContext(ctx, `SELECT id, wrapped_key FROM `+table+` WHERE id > $1 AND wrapped_key IS NOT NULL ORDER BY id LIMIT 500`+t.forUpdate(), after) //nolint:sqlclosecheck // scan does
+		rows, err := t.QueryContext(ctx, `SELECT id, wrapped_key FROM `+table+` WHERE id > $1 AND wrapped_key IS NOT NULL ORDER BY id LIMIT 500`+t.forUpdate(), after)
 		if err != nil {
 			return err
 		}

@@ -31,7 +31,7 @@ func (l *learned) stmt(ctx context.Context, query string) *sql.Stmt {
 	if s = l.prepared[query]; s != nil {
 		return s
 	}
-	s, err := l.PrepareContext(ctx, query) //nolint:sqlclosecheck // kept for the next time; closed with the pool
+	s, err := l.PrepareContext(ctx, query)
 	if err != nil {
 		return nil // the query itself reports it
 	}
@@ -41,7 +41,7 @@ func (l *learned) stmt(ctx context.Context, query string) *sql.Stmt {
 
 // QueryContext implements querier.
 func (l *learned) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	if s := l.stmt(ctx, query); s != nil { //nolint:sqlclosecheck // kept for the next time
+	if s := l.stmt(ctx, query); s != nil {
 		return s.QueryContext(ctx, args...)
 	}
 	return l.DB.QueryContext(ctx, query, args...)
@@ -49,7 +49,7 @@ func (l *learned) QueryContext(ctx context.Context, query string, args ...any) (
 
 // QueryRowContext implements querier.
 func (l *learned) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	if s := l.stmt(ctx, query); s != nil { //nolint:sqlclosecheck // kept for the next time
+	if s := l.stmt(ctx, query); s != nil {
 		return s.QueryRowContext(ctx, args...)
 	}
 	return l.DB.QueryRowContext(ctx, query, args...)

@@ -70,7 +70,7 @@ func firstID(t time.Time) string {
 }
 
 func (s *Store) tally(ctx context.Context, query string, args []any, add func(company, state string, n int)) error {
-	rows, err := s.read.QueryContext(ctx, query, args...) //nolint:sqlclosecheck // scan does
+	rows, err := s.read.QueryContext(ctx, query, args...)
 	if err != nil {
 		return unavailable("counting", err)
 	}

@@ -151,7 +151,7 @@ func (s *Store) connectSQLite(ctx context.Context, path string) error {
 	s.reads.SetMaxOpenConns(sqliteReaders)
 	s.reads.SetMaxIdleConns(sqliteReaders)
 	s.read = plain{&learned{DB: s.reads, prepared: map[string]*sql.Stmt{}}}
-	s.write = newGroup(writing, conn, maxGroup) //nolint:contextcheck // it outlives the opening
+	s.write = newGroup(writing, conn, maxGroup)
 	return nil
 }
 

@@ -110,7 +110,7 @@ func (g *group) do(ctx context.Context, fn func(context.Context, *tx) error) err
 		return err
 	}
 	c := call{fn: fn, result: make(chan error, 1)}
-	if err := g.line.join(c); err != nil { //nolint:contextcheck // others share the transaction
+	if err := g.line.join(c); err != nil {
 		return err
 	}
 	return <-c.result
@@ -229,7 +229,7 @@ func (c *cached) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
 }
 
 func (c *cached) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	s, err := c.stmt(ctx, query) //nolint:sqlclosecheck // kept for the next time
+	s, err := c.stmt(ctx, query)
 	if err != nil {
 		return nil, err
 	}
@@ -237,7 +237,7 @@ func (c *cached) ExecContext(ctx context.Context, query string, args ...any) (sq
 }
 
 func (c *cached) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	s, err := c.stmt(ctx, query) //nolint:sqlclosecheck // kept for the next time
+	s, err := c.stmt(ctx, query)
 	if err != nil {
 		return nil, err
 	}
@@ -245,7 +245,7 @@ func (c *cached) QueryContext(ctx context.Context, query string, args ...any) (*
 }
 
 func (c *cached) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	s, err := c.stmt(ctx, query) //nolint:sqlclosecheck // kept for the next time
+	s, err := c.stmt(ctx, query)
 	if err != nil {
 		// The connection reports the same error through the row.
 		return c.conn.QueryRowContext(ctx, query, args...)

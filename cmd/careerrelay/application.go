@@ -87,8 +87,12 @@ func applicationShow(s *settings) *cobra.Command {
 func printApplication(cmd *cobra.Command, v applicationView) error {
 	w := cmd.OutOrStdout()
 	facts := [][2]string{
-		{"application", v.ApplicationID + " (" + v.ID + ")"}, {"company", v.Company}, {"connection", v.Connection + " (" + v.Vendor + ")"},
-		{"state", string(v.State) + ", ended by " + string(v.Side)}, {"evidence", cell(v.Evidence)}, {"since", clock(v.StateAt)},
+		{"application", v.ApplicationID + " (" + v.ID + ")"},
+		{"company", v.Company},
+		{"connection", v.Connection + " (" + v.Vendor + ")"},
+		{"state", string(v.State) + ", ended by " + string(v.Side)},
+		{"evidence", cell(v.Evidence)},
+		{"since", clock(v.StateAt)},
 		{"decision", sending.Words(v.Decision, "en")},
 	}
 	if v.Candidate != nil {

@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/career-relay/connector/record"
 )
@@ -109,5 +111,27 @@ func TestAnOutageIsNoWrongInput(t *testing.T) {
 				t.Errorf("exit code %d, want %d; %s", code, tt.code, errOut.String())
 			}
 		})
+	}
+}
+
+// Whoever types a password ends it with Enter, not by closing the terminal.
+func TestOneLineOfInputIsEnough(t *testing.T) {
+	in, typed := io.Pipe()
+	go func() { _, _ = io.WriteString(typed, "correct horse battery\n") }()
+	env := map[string]string{"DATA": t.TempDir()}
+	var out bytes.Buffer
+	done := make(chan int, 1)
+	go func() {
+		done <- run(t.Context(), []string{"user", "add", "hana", "--role", "admin"}, func(name string) (string, bool) { v, ok := env[name]; return v, ok }, in, &out, &out)
+	}()
+	select {
+	case code := <-done:
+		if code != exitDone || !strings.Contains(out.String(), "hana can sign in as admin") {
+			t.Errorf("exit code %d: %s", code, out.String())
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("still waiting for more")
+		_ = typed.Close()
+		<-done
 	}
 }

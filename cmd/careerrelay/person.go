@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bufio"
+	"errors"
 	"io"
 	"strings"
 
@@ -41,12 +43,14 @@ func secondOrStdin(cmd *cobra.Command, args []string) (string, error) {
 	if len(args) > 1 {
 		return args[1], nil
 	}
-	text, err := io.ReadAll(io.LimitReader(cmd.InOrStdin(), 4096))
-	line, _, _ := strings.Cut(string(text), "\n")
-	if line = strings.TrimSpace(line); err == nil && line == "" {
-		err = ats.Errorf(ats.Invalid, "nothing on standard input")
+	line, err := bufio.NewReader(io.LimitReader(cmd.InOrStdin(), 4096)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", err
 	}
-	return line, err
+	if line = strings.TrimSpace(line); line == "" {
+		return "", ats.Errorf(ats.Invalid, "nothing on standard input")
+	}
+	return line, nil
 }
 
 func personExport(s *settings) *cobra.Command {

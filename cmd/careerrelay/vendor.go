@@ -26,7 +26,7 @@ func vendorCommand(s *settings) *cobra.Command {
 type vendorView struct {
 	Vendor  string   `json:"vendor"`
 	Docs    string   `json:"docs"`
-	Trust   string   `json:"trust"` // "content", or "hint": read again by API
+	Trust   string   `json:"trust"` // "content"; "token": the sender knows a secret, nothing is signed; "hint": read again by API
 	States  []string `json:"states"`
 	Samples []string `json:"samples"`
 }
@@ -37,8 +37,12 @@ func viewVendor(name string) (vendorView, error) {
 		return vendorView{}, err
 	}
 	v := vendorView{Vendor: name, Docs: s.Docs, Trust: s.Trust, States: s.States()}
-	if v.Trust == "" {
+	switch {
+	case v.Trust != "":
+	case s.Covers():
 		v.Trust = "content"
+	default:
+		v.Trust = "token"
 	}
 	v.Samples, err = all.Samples(name)
 	return v, err

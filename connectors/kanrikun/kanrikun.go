@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"sync"
 	"time"
 
@@ -276,7 +277,7 @@ var plainID = regexp.MustCompile(`^[0-9]{1,18}$`)
 func (c *Connector) page(ctx context.Context, at cursor) (rows []student, total int, err error) {
 	request := fields
 	if c.consent != "" {
-		request = append(request[:len(request):len(request)], "ef_items")
+		request = append(slices.Clip(request), "ef_items")
 	}
 	in := map[string]any{"page": at.Page, "size": perPage, "search": map[string]int{"status": statuses[at.Step]}, "request": request}
 	var out answer

@@ -3,6 +3,7 @@ package kanrikun_test
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -161,7 +162,7 @@ func TestWhatChanges(t *testing.T) {
 				time.Sleep(time.Hour)
 				s.Change(tt.id, map[string]any{"status": tt.status})
 				got, cursor := sweep(t, c, cursor)
-				e, ok := got[fmt.Sprint(tt.id)]
+				e, ok := got[strconv.Itoa(tt.id)]
 				if ok != (tt.state != "") || e.State != tt.state || len(got) > 1 {
 					t.Errorf("got %+v, want %s", got, tt.state)
 				}

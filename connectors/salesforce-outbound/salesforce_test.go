@@ -2,7 +2,6 @@ package salesforce_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"io/fs"
 	"net/http"
 	"net/url"
@@ -368,7 +367,7 @@ func TestFieldsAreNamed(t *testing.T) {
 	if diff := cmp.Diff(want, asked); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if text, err := json.Marshal(e); err != nil || strings.Contains(fmt.Sprintf("%s", text), "attributes") {
+	if text, err := json.Marshal(e); err != nil || strings.Contains(string(text), "attributes") {
 		t.Errorf("got %s, %v", text, err)
 	}
 }

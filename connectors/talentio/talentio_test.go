@@ -1,8 +1,8 @@
 package talentio_test
 
 import (
-	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -136,7 +136,7 @@ func TestTheTrap(t *testing.T) {
 			s.Change(900+i, map[string]any{"status": tt.status})
 			var got map[string]ats.Event
 			got, cursor = sweep(t, c, cursor)
-			if e := got[fmt.Sprint(900+i)]; len(got) != 1 || e.State != tt.state || e.Side != tt.side {
+			if e := got[strconv.Itoa(900+i)]; len(got) != 1 || e.State != tt.state || e.Side != tt.side {
 				t.Errorf("%s: got %+v", tt.status, got)
 			}
 		}
@@ -167,7 +167,7 @@ func TestWhatChanges(t *testing.T) {
 				time.Sleep(time.Hour)
 				s.Change(tt.id, tt.members)
 				got, cursor := sweep(t, c, cursor)
-				e, ok := got[fmt.Sprint(tt.id)]
+				e, ok := got[strconv.Itoa(tt.id)]
 				if ok != (tt.state != "") || e.State != tt.state || len(got) > 1 || e.Agent {
 					t.Errorf("got %+v, want %s", got, tt.state)
 				}

@@ -1,6 +1,7 @@
 package jobstest_test
 
 import (
+	"errors"
 	"io"
 	"net"
 	"strings"
@@ -49,7 +50,7 @@ func TestAKilledServerKeepsWhatItWroteAndAWipedOneNothing(t *testing.T) {
 		t.Errorf("policy %v, %v", policy, err)
 	}
 	s.Wipe()
-	if err := c.Get(t.Context(), "k").Err(); err != redis.Nil {
+	if err := c.Get(t.Context(), "k").Err(); !errors.Is(err, redis.Nil) {
 		t.Errorf("after the wipe: %v", err)
 	}
 }

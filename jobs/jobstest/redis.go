@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -66,7 +67,7 @@ func start(tb testing.TB, args ...string) *Server {
 		tb.Skip("SKIPPED: redis-server is not in PATH; nothing is proved about a real Redis")
 	}
 	s := &Server{tb: tb, dir: tb.TempDir(), port: freePort(tb)}
-	s.args = append(args, "--bind", "127.0.0.1", "--port", strconv.Itoa(s.port), "--dir", s.dir, "--logfile", filepath.Join(s.dir, "redis.log"))
+	s.args = append(slices.Clone(args), "--bind", "127.0.0.1", "--port", strconv.Itoa(s.port), "--dir", s.dir, "--logfile", filepath.Join(s.dir, "redis.log"))
 	s.Restart()
 	tb.Cleanup(s.Kill)
 	return s

@@ -66,12 +66,14 @@ func (b *bench) wantBrake(tb testing.TB, cause string) {
 		tb.Fatal(err)
 	}
 	got := ""
+	var gotSb69 strings.Builder
 	for _, k := range brakes {
 		if k.Kind != store.PollBrake {
 			tb.Errorf("got a brake of the kind %s", k.Kind)
 		}
-		got += k.Cause
+		gotSb69.WriteString(k.Cause)
 	}
+	got += gotSb69.String()
 	if got != cause {
 		tb.Errorf("got the brake %q, want %q", got, cause)
 	}

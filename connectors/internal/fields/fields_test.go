@@ -29,7 +29,8 @@ func TestAnswers(t *testing.T) {
 		"nothing": {nil, map[string]any{}, mapping.OutcomeOngoing, "", ""},
 		"all of it": {
 			map[string][]string{"理由": {"不採用"}, "状態": {"選考終了"}, "氏名": {"髙橋 美咲"}, "メール": {"m@example.jp"}, "終了日": {"2026-11-19"}, "同意": {"案内", "同意する"}, "評価": {"C"}},
-			map[string]any{"name": "髙橋 美咲", "email": "m@example.jp", "ended_at": "2026-11-19", "consent": "yes"}, mapping.OutcomeRejected, "不採用", "理由",
+			map[string]any{"name": "髙橋 美咲", "email": "m@example.jp", "ended_at": "2026-11-19", "consent": "yes"},
+			mapping.OutcomeRejected, "不採用", "理由",
 		},
 		"another tick is no consent":      {map[string][]string{"同意": {"案内"}}, map[string]any{}, mapping.OutcomeOngoing, "", ""},
 		"the second field":                {map[string][]string{"理由": {""}, "状態": {"A判定なし"}}, map[string]any{}, mapping.OutcomeRejected, "A判定なし", "状態"},

@@ -56,7 +56,7 @@ func (s *Set) Has(id string) bool {
 
 // Note remembers a thing and reports whether it was new, or in another state.
 func (s *Set) Note(id, state string) bool {
-	key, now := hash(id), uint32(hash(state)>>32) //nolint:gosec // half of a hash
+	key, now := hash(id), uint32(hash(state)>>32) // half of a hash
 	before, ok := s.states[key]
 	s.states[key] = now
 	return !ok || before != now

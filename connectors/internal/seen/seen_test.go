@@ -1,7 +1,7 @@
 package seen_test
 
 import (
-	"fmt"
+	"strconv"
 	"testing"
 
 	"github.com/career-relay/connector/ats"
@@ -35,8 +35,8 @@ func TestText(t *testing.T) {
 	one, _ := seen.Parse("")
 	two, _ := seen.Parse("")
 	for i := range 7000 {
-		one.Note(fmt.Sprint(i), "rejected 2026-11-19T18:31:07+09:00")
-		two.Note(fmt.Sprint(6999-i), "rejected 2026-11-19T18:31:07+09:00")
+		one.Note(strconv.Itoa(i), "rejected 2026-11-19T18:31:07+09:00")
+		two.Note(strconv.Itoa(6999-i), "rejected 2026-11-19T18:31:07+09:00")
 	}
 	if one.Text() != two.Text() {
 		t.Error("equal sets have other texts")
@@ -58,7 +58,7 @@ func TestText(t *testing.T) {
 func BenchmarkSet(b *testing.B) {
 	s, _ := seen.Parse("")
 	for i := range 7000 {
-		s.Note(fmt.Sprint(i), "rejected")
+		s.Note(strconv.Itoa(i), "rejected")
 	}
 	text := s.Text()
 	b.ReportAllocs()
@@ -68,7 +68,7 @@ func BenchmarkSet(b *testing.B) {
 			b.Fatal(err)
 		}
 		for i := range 7000 {
-			s.Note(fmt.Sprint(i), "rejected")
+			s.Note(strconv.Itoa(i), "rejected")
 		}
 		_ = s.Text()
 	}
