@@ -56,9 +56,9 @@ func (l *lab) network() *recipient {
 
 // register lets the person behind an application register and confirm, and
 // returns the referral that follows.
-func (l *lab) register(application string, purposes ...consent.Purpose) record.Referral {
+func (l *lab) register(purposes ...consent.Purpose) record.Referral {
 	l.t.Helper()
-	l.arrive(l.rejection(application))
+	l.arrive(l.rejection("1"))
 	l.until(l.clock.now().Add(soon))
 	link, err := l.db.FindLink(l.t.Context(), record.RelayLink, l.token("/r/"))
 	if err != nil {
@@ -165,7 +165,7 @@ func (l *lab) referral(id string) record.Referral {
 func TestAConsentedProfileIsHandedOverOnce(t *testing.T) {
 	l := newLab(t)
 	network := l.network()
-	r := l.register("1", consent.RelayHandover, consent.Newsletter)
+	r := l.register(consent.RelayHandover, consent.Newsletter)
 	l.step()
 	got := l.referral(r.ID)
 	if got.State != record.ReferralHandedOver || got.Reference == "" {
@@ -201,7 +201,7 @@ func TestAConsentedProfileIsHandedOverOnce(t *testing.T) {
 func TestAHandOverThatWasNotRecordedIsRepeated(t *testing.T) {
 	l := newLab(t)
 	network := l.network()
-	r := l.register("1", consent.RelayHandover)
+	r := l.register(consent.RelayHandover)
 	l.Store = &forgetfulReferrals{Store: l.db, failures: 1}
 	l.until(l.clock.now().Add(time.Hour))
 	if got := l.referral(r.ID); got.State != record.ReferralHandedOver {
@@ -229,7 +229,7 @@ func (f *forgetfulReferrals) SettleReferral(ctx context.Context, j record.Job, r
 func TestAConsentIsTakenBackWhileTheProfileIsOnItsWay(t *testing.T) {
 	l := newLab(t)
 	network := l.network()
-	r := l.register("1", consent.RelayHandover)
+	r := l.register(consent.RelayHandover)
 	network.hook = l.withdraw
 	l.until(l.clock.now().Add(time.Hour))
 	got := l.referral(r.ID)
@@ -268,7 +268,7 @@ func TestNothingIsHandedOverWithoutConsent(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l := newLab(t)
 			network := l.network()
-			r := l.register("1", tt.purposes...)
+			r := l.register(tt.purposes...)
 			if tt.before != nil {
 				tt.before(l, r)
 			}
@@ -300,7 +300,7 @@ func TestARecipientsAnswerSettlesTheReferral(t *testing.T) {
 			l := newLab(t)
 			network := l.network()
 			network.status = tt.status
-			r := l.register("1", consent.RelayHandover)
+			r := l.register(consent.RelayHandover)
 			l.until(l.clock.now().Add(time.Hour))
 			if tt.heals {
 				if got := l.referral(r.ID); got.State != record.ReferralWaiting || got.Reason == "" {
@@ -334,7 +334,7 @@ func TestAReferralWaitsForItsRecipientsEntry(t *testing.T) {
 	l.network()
 	recipients := l.office.shared.Recipients
 	l.office.shared.Recipients = nil
-	r := l.register("1", consent.RelayHandover)
+	r := l.register(consent.RelayHandover)
 	l.until(l.clock.now().Add(24 * time.Hour))
 	if j := l.job(r.ID); j.State != record.JobWaiting || j.Attempts != 0 || j.Error != "recipient network is not configured" {
 		t.Errorf("job %+v", j)

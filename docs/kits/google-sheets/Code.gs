@@ -139,7 +139,7 @@ function post_(body) {
 /** 受け取られなければ止まります。スクリプトの持ち主に、Google から失敗のメールが届きます。 */
 function check_(status) {
   if (status >= 200 && status < 300) return;
-  const why = { 401: 'SECRET が違うか、この PC の時計がずれています', 404: 'ENDPOINT の会社名か接続名が違います', 503: 'いまは受け取れません。次の見回りでもう一度送ります' };
+  const why = { 401: 'SECRET が違います', 404: 'ENDPOINT の会社名か接続名が違います', 503: 'いまは受け取れません。次の見回りでもう一度送ります' };
   throw new Error('受け取られませんでした (' + status + '): ' + (why[status] || 'README.md の「うまくいかないとき」を見てください'));
 }
 
