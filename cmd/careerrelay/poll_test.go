@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/spf13/pflag"
 
@@ -28,7 +27,7 @@ mail:
 `
 
 func TestPollByHand(t *testing.T) {
-	s, err := herptest.New("key", func() time.Time { return stamp() })
+	s, err := herptest.New("key", stamp)
 	if err != nil {
 		t.Fatal(err)
 	}
