@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alicebob/miniredis/v2"
 	"go.opentelemetry.io/otel"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
@@ -30,7 +29,6 @@ import (
 // The whole walk, with everything that may go wrong, leaves nothing personal in
 // Redis, in the log, in the counters or in what lists of jobs and mails show.
 func TestNothingPersonalIsLeftOutsideSQL(t *testing.T) {
-	miniredis.DumpMaxLineLen = 1 << 20
 	spans := tracetest.NewSpanRecorder()
 	otel.SetTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)))
 	t.Cleanup(func() { otel.SetTracerProvider(noop.NewTracerProvider()) })

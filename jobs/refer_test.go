@@ -345,3 +345,35 @@ func TestAReferralWaitsForItsRecipientsEntry(t *testing.T) {
 		t.Errorf("referral %+v", got)
 	}
 }
+
+// An answer to a person's own deed knows no sending hours, but a dead mailbox.
+func TestAReplyLeavesAtNightAndNotToADeadMailbox(t *testing.T) {
+	l := newLab(t)
+	l.network()
+	l.arrive(l.rejection("1"))
+	l.until(l.clock.now().Add(soon))
+	l.clock.set(jst(10, 10, 3, 0)) // Saturday night
+	link, err := l.db.FindLink(t.Context(), record.RelayLink, l.token("/r/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.enrol(link, consent.RelayHandover)
+	l.step()
+	sent := l.post.letters()
+	if len(sent) != 2 || sent[1].Purpose != mail.RelayConfirm {
+		t.Fatalf("%d mails", len(sent))
+	}
+	token := l.token("/r/c/")
+	l.report(map[string]any{"event": "bounce", "type": "bounce", "status": "5.1.1", "bounce_classification": "Invalid Address", "sg_event_id": "e1",
+		"sg_message_id": "abc.1", "timestamp": l.clock.now().Unix(), "email": "private@example.jp", "cr_send": sent[1].SendID})
+	l.step()
+	l.confirm(token)
+	l.step()
+	mails, err := l.db.Mails(t.Context(), record.Filter{Company: "acme", Purpose: string(mail.RelayReceipt)})
+	if err != nil || len(mails) != 1 || mails[0].State != record.MailSuppressed {
+		t.Errorf("mails %+v, %v", mails, err)
+	}
+	if n := len(l.post.letters()); n != 2 {
+		t.Errorf("%d mails", n)
+	}
+}

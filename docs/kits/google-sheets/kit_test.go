@@ -218,8 +218,11 @@ func TestSweep(t *testing.T) {
 		errs  []string // beginnings
 	}{
 		"a rejection is told once": {
-			[][]any{head, row("S-1", "髙橋 美咲", "")}, [][]any{{"run", "setUp"}, {"set", 1, result, "不採用"}, {"run", "onSheetEdit"}, {"run", "sweep"}},
-			[]string{"ping", "S-1 rejected 髙橋 美咲"}, []any{"不採用"}, nil,
+			[][]any{head, row("S-1", "髙橋 美咲", "")},
+			[][]any{{"run", "setUp"}, {"set", 1, result, "不採用"}, {"run", "onSheetEdit"}, {"run", "sweep"}},
+			[]string{"ping", "S-1 rejected 髙橋 美咲"},
+			[]any{"不採用"},
+			nil,
 		},
 		"words on the way are not told": {
 			[][]any{head, row("S-1", "髙橋 美咲", "")}, [][]any{{"run", "setUp"}, {"set", 1, result, "書類選考"}, {"run", "sweep"}}, []string{"ping"}, []any{""}, nil,
@@ -227,24 +230,37 @@ func TestSweep(t *testing.T) {
 		"a changed mind is": {
 			[][]any{head, row("S-1", "髙橋 美咲", "")},
 			[][]any{{"run", "setUp"}, {"set", 1, result, "お見送り"}, {"run", "sweep"}, {"set", 1, result, "二次面接"}, {"run", "sweep"}, {"set", 1, result, "内定辞退"}, {"run", "sweep"}},
-			[]string{"ping", "S-1 rejected 髙橋 美咲", "S-1 reopened", "S-1 withdrawn 髙橋 美咲"}, []any{"内定辞退"}, nil,
+			[]string{"ping", "S-1 rejected 髙橋 美咲", "S-1 reopened", "S-1 withdrawn 髙橋 美咲"},
+			[]any{"内定辞退"},
+			nil,
 		},
 		"a result that is taken out again": {
-			[][]any{head, row("S-1", "髙橋 美咲", "")}, [][]any{{"run", "setUp"}, {"set", 1, result, "不採用"}, {"run", "sweep"}, {"set", 1, result, ""}, {"run", "sweep"}, {"run", "sweep"}},
-			[]string{"ping", "S-1 rejected 髙橋 美咲", "S-1 reopened"}, []any{""}, nil,
+			[][]any{head, row("S-1", "髙橋 美咲", "")},
+			[][]any{{"run", "setUp"}, {"set", 1, result, "不採用"}, {"run", "sweep"}, {"set", 1, result, ""}, {"run", "sweep"}, {"run", "sweep"}},
+			[]string{"ping", "S-1 rejected 髙橋 美咲", "S-1 reopened"},
+			[]any{""},
+			nil,
 		},
 		"a pasted block": {
-			[][]any{head}, [][]any{{"run", "setUp"}, {"add", row("S-1", "髙橋 美咲", "不採用")}, {"add", row("S-2", "𠮷田 健", "不合格")}, {"add", row("S-3", "中村 葵", "要相談")}, {"run", "onSheetEdit"}},
-			[]string{"ping", "S-1 rejected 髙橋 美咲", "S-2 rejected 𠮷田 健"}, []any{"不採用", "不合格", ""}, nil,
+			[][]any{head},
+			[][]any{{"run", "setUp"}, {"add", row("S-1", "髙橋 美咲", "不採用")}, {"add", row("S-2", "𠮷田 健", "不合格")}, {"add", row("S-3", "中村 葵", "要相談")}, {"run", "onSheetEdit"}},
+			[]string{"ping", "S-1 rejected 髙橋 美咲", "S-2 rejected 𠮷田 健"},
+			[]any{"不採用", "不合格", ""},
+			nil,
 		},
 		"without an id the person and the job stand for it": {
-			[][]any{head, row("", "髙橋 美咲", "")}, [][]any{{"run", "setUp"}, {"set", 1, result, "不採用"}, {"run", "sweep"}, {"set", 1, result, "面接"}, {"run", "sweep"}},
-			[]string{"ping", "derived-ecf11902c847fd48900a rejected 髙橋 美咲", "derived-ecf11902c847fd48900a reopened"}, []any{"面接"}, nil,
+			[][]any{head, row("", "髙橋 美咲", "")},
+			[][]any{{"run", "setUp"}, {"set", 1, result, "不採用"}, {"run", "sweep"}, {"set", 1, result, "面接"}, {"run", "sweep"}},
+			[]string{"ping", "derived-ecf11902c847fd48900a rejected 髙橋 美咲", "derived-ecf11902c847fd48900a reopened"},
+			[]any{"面接"},
+			nil,
 		},
 		"a refusal stops the sweep, and the next one goes on": {
 			[][]any{head, row("S-1", "髙橋 美咲", ""), row("S-2", "𠮷田 健", "")},
 			[][]any{{"run", "setUp"}, {"set", 1, result, "不採用"}, {"set", 2, result, "不採用"}, {"answer", 503}, {"run", "sweep"}, {"run", "sweep"}},
-			[]string{"ping", "S-1 rejected 髙橋 美咲", "S-1 rejected 髙橋 美咲", "S-2 rejected 𠮷田 健"}, []any{"不採用", "不採用"}, []string{"受け取られませんでした (503)"},
+			[]string{"ping", "S-1 rejected 髙橋 美咲", "S-1 rejected 髙橋 美咲", "S-2 rejected 𠮷田 健"},
+			[]any{"不採用", "不採用"},
+			[]string{"受け取られませんでした (503)"},
 		},
 		"a wrong secret says so": {
 			[][]any{head}, [][]any{{"answer", 401}, {"run", "setUp"}}, []string{"ping"}, nil, []string{"受け取られませんでした (401): SECRET が違います"},
@@ -252,7 +268,9 @@ func TestSweep(t *testing.T) {
 		"rows that are sorted meanwhile do not get one another's mark": {
 			[][]any{head, row("S-1", "髙橋 美咲", ""), row("S-2", "𠮷田 健", "")},
 			[][]any{{"run", "setUp"}, {"set", 1, result, "不採用"}, {"reverseAfterPost"}, {"run", "sweep"}, {"run", "sweep"}},
-			[]string{"ping", "S-1 rejected 髙橋 美咲", "S-1 rejected 髙橋 美咲"}, []any{"", "不採用"}, nil,
+			[]string{"ping", "S-1 rejected 髙橋 美咲", "S-1 rejected 髙橋 美咲"},
+			[]any{"", "不採用"},
+			nil,
 		},
 		"two sweeps at once": {
 			[][]any{head, row("S-1", "髙橋 美咲", "")}, [][]any{{"run", "setUp"}, {"set", 1, result, "不採用"}, {"lock", true}, {"run", "sweep"}}, []string{"ping"}, []any{""}, nil,
@@ -260,7 +278,9 @@ func TestSweep(t *testing.T) {
 		"a long list is told in parts": {
 			[][]any{head, row("S-1", "髙橋 美咲", ""), row("S-2", "𠮷田 健", "")},
 			[][]any{{"run", "setUp"}, {"set", 1, result, "不採用"}, {"set", 2, result, "不採用"}, {"slow", 300}, {"run", "sweep"}},
-			[]string{"ping", "S-1 rejected 髙橋 美咲"}, []any{"不採用", ""}, nil,
+			[]string{"ping", "S-1 rejected 髙橋 美咲"},
+			[]any{"不採用", ""},
+			nil,
 		},
 		"a sheet without the column": {
 			[][]any{{"応募ID", "選考結果"}}, [][]any{{"run", "setUp"}, {"run", "sweep"}}, nil, nil, []string{"列がありません: キャリアリレー", "列がありません: キャリアリレー"},
