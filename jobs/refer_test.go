@@ -364,8 +364,10 @@ func TestAReplyLeavesAtNightAndNotToADeadMailbox(t *testing.T) {
 		t.Fatalf("%d mails", len(sent))
 	}
 	token := l.token("/r/c/")
-	l.report(map[string]any{"event": "bounce", "type": "bounce", "status": "5.1.1", "bounce_classification": "Invalid Address", "sg_event_id": "e1",
-		"sg_message_id": "abc.1", "timestamp": l.clock.now().Unix(), "email": "private@example.jp", "cr_send": sent[1].SendID})
+	l.report(map[string]any{
+		"event": "bounce", "type": "bounce", "status": "5.1.1", "bounce_classification": "Invalid Address", "sg_event_id": "e1",
+		"sg_message_id": "abc.1", "timestamp": l.clock.now().Unix(), "email": "private@example.jp", "cr_send": sent[1].SendID,
+	})
 	l.step()
 	l.confirm(token)
 	l.step()
