@@ -24,10 +24,11 @@ func scanPoll(row scanner) (record.Poll, error) {
 	return p, err
 }
 
-// Polls lists where the pollers stand: those of one company, or of all when
-// company is empty. A connection that was never swept is not among them.
+// Polls lists where the pollers stand, without their cursors, which are long:
+// those of one company, or of all when company is empty. A connection that was
+// never swept is not among them.
 func (s *Store) Polls(ctx context.Context, company string) ([]record.Poll, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT `+pollColumns+` FROM cursors WHERE $1 = '' OR company = $1 ORDER BY company, connection`, company)
+	rows, err := s.read.QueryContext(ctx, `SELECT `+strings.Replace(pollColumns, "cursor", "''", 1)+` FROM cursors WHERE $1 = '' OR company = $1 ORDER BY company, connection`, company)
 	if err != nil {
 		return nil, unavailable("reading cursors", err)
 	}
@@ -41,6 +42,19 @@ func (s *Store) Polls(ctx context.Context, company string) ([]record.Poll, error
 		return nil, unavailable("reading cursors", err)
 	}
 	return out, nil
+}
+
+// Poll returns where the poller of a connection stands, with its cursor. One that
+// never ran stands before its first sweep.
+func (s *Store) Poll(ctx context.Context, company, connection string) (record.Poll, error) {
+	p, err := scanPoll(s.read.QueryRowContext(ctx, `SELECT `+pollColumns+` FROM cursors WHERE company = $1 AND connection = $2`, company, connection))
+	if errors.Is(err, sql.ErrNoRows) {
+		return record.Poll{Company: company, Connection: connection, First: true}, nil
+	}
+	if err != nil {
+		return p, unavailable("reading a cursor", err)
+	}
+	return p, nil
 }
 
 // ClaimPoll gives one caller the sweep of a connection until the lease ends, and

@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,7 +13,6 @@ import (
 	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/connectors"
 	"github.com/career-relay/connector/jobs"
-	"github.com/career-relay/connector/record"
 	"github.com/career-relay/connector/relay"
 	"github.com/career-relay/connector/store"
 )
@@ -116,7 +114,7 @@ func (p sweeper) show(ctx context.Context, out io.Writer, asJSON bool) error {
 	if !ok {
 		return ats.Errorf(ats.Invalid, "%s/%s is not polled", p.company, p.connection)
 	}
-	at, err := p.at(ctx)
+	at, err := p.db.Poll(ctx, p.company, p.connection)
 	if err != nil {
 		return err
 	}
@@ -141,16 +139,6 @@ func (p sweeper) show(ctx context.Context, out io.Writer, asJSON bool) error {
 		{"at", func(v newsView) string { return clock(v.At) }},
 		{"note", func(v newsView) string { return v.Note }},
 	})
-}
-
-// at returns where the poller stands; one that never ran stands before its
-// first sweep.
-func (p sweeper) at(ctx context.Context) (record.Poll, error) {
-	all, err := p.db.Polls(ctx, p.company)
-	if i := slices.IndexFunc(all, func(k record.Poll) bool { return k.Connection == p.connection }); i >= 0 {
-		return all[i], nil
-	}
-	return record.Poll{First: true}, err
 }
 
 // everything asks until the sweep ends. It bounds what is held in memory.

@@ -236,9 +236,15 @@ var cursorTests = map[string]func(*testing.T, *bench){
 		if kept := b.end(t, b.claimPoll(t, "main"), cursor, b.news(keys...)...); kept != len(keys) {
 			t.Errorf("got %d, want %d", kept, len(keys))
 		}
-		all, err := b.Polls(t.Context(), "acme")
-		if err != nil || all[0].Cursor != cursor {
-			t.Errorf("got a cursor of %d bytes, %v", len(all[0].Cursor), err)
+		p, err := b.Poll(t.Context(), "acme", "main")
+		if err != nil || p.Cursor != cursor {
+			t.Errorf("got a cursor of %d bytes, %v", len(p.Cursor), err)
+		}
+		if all, err := b.Polls(t.Context(), "acme"); err != nil || len(all) != 1 || all[0].Cursor != "" || all[0].Vendor != "herp-hire" {
+			t.Errorf("the list holds more than it must, %v", err)
+		}
+		if p, err = b.Poll(t.Context(), "acme", "nobody"); err != nil || !p.First || p.Cursor != "" {
+			t.Errorf("one that never ran: got %+v, %v", p, err)
 		}
 	},
 }

@@ -45,15 +45,6 @@ func (s *Set) Text() string {
 	return base64.RawStdEncoding.EncodeToString(raw)
 }
 
-// Len counts the things.
-func (s *Set) Len() int { return len(s.states) }
-
-// Has reports whether a thing was seen.
-func (s *Set) Has(id string) bool {
-	_, ok := s.states[hash(id)]
-	return ok
-}
-
 // Note remembers a thing and reports whether it was new, or in another state.
 func (s *Set) Note(id, state string) bool {
 	key, now := hash(id), uint32(hash(state)>>32) // half of a hash
@@ -64,8 +55,9 @@ func (s *Set) Note(id, state string) bool {
 
 // Forget forgets a thing and reports whether it was there.
 func (s *Set) Forget(id string) bool {
-	there := s.Has(id)
-	delete(s.states, hash(id))
+	key := hash(id)
+	_, there := s.states[key]
+	delete(s.states, key)
 	return there
 }
 
