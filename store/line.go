@@ -21,7 +21,7 @@ type line[T any] struct {
 	waiting []T
 	busy    int // lanes at work
 	closed  bool
-	lanesWG sync.WaitGroup
+	active  sync.WaitGroup
 }
 
 // join queues v. When it returns nil, v was worked on or will be, even if the
@@ -42,7 +42,7 @@ func (l *line[T]) join(v T) error {
 		return nil
 	}
 	l.busy++
-	l.lanesWG.Add(1)
+	l.active.Add(1)
 	l.mu.Unlock()
 	runtime.Gosched() // whoever is about to come joins this group
 	group := l.next()
@@ -71,7 +71,7 @@ func (l *line[T]) next() []T {
 	n := min(len(l.waiting), l.most)
 	if n == 0 {
 		l.busy--
-		l.lanesWG.Done()
+		l.active.Done()
 		return nil
 	}
 	group := l.waiting[:n:n]
@@ -84,5 +84,5 @@ func (l *line[T]) close() {
 	l.mu.Lock()
 	l.closed = true
 	l.mu.Unlock()
-	l.lanesWG.Wait()
+	l.active.Wait()
 }

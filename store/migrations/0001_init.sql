@@ -1,6 +1,7 @@
 -- Times are microseconds since 1970 in UTC. BYTES is BLOB or BYTEA, and TEXT
 -- sorts by its bytes in both databases. A statement after --pg is for PostgreSQL
--- only, and WITHOUT ROWID for SQLite. Sealed columns come last, so that the others can be read without them.
+-- only, and WITHOUT ROWID for SQLite. Sealed columns come last, so that the
+-- others can be read without them.
 
 CREATE TABLE meta (
 	name  TEXT PRIMARY KEY,
