@@ -268,7 +268,7 @@ func crowd(tb testing.TB, o store.Options, n int) {
 		id = func(prefix string) string { return `'00` + prefix + `' || right('0000000' || CAST(i AS TEXT), 7)` }
 	}
 	const company = `'company-' || CAST(i % 20 AS TEXT)`
-	half := n / 2
+	half, blob := n/2, map[bool]string{true: "BYTEA", false: "BLOB"}[o.URL != ""]
 	for _, s := range []struct {
 		statement string
 		rows      int
@@ -278,7 +278,7 @@ func crowd(tb testing.TB, o store.Options, n int) {
 		{`INSERT INTO mails (id, company, application, person_id, purpose, state, template, version, locale, hash, send_id, due_at, decided_at, created_at, updated_at)
 			` + numbers + `SELECT ` + id("M") + `, ` + company + `, ` + id("A") + `, 'p' || CAST(i AS TEXT), 'thank_you', CASE WHEN i % 10 = 0 THEN 'held' ELSE 'sent' END, 'thanks', '1', 'ja', '', ` + id("S") + `, CAST(i AS BIGINT) * 7919 % 1000000, i, i, i FROM n`, half},
 		{`INSERT INTO deliveries (id, company, connection, vendor, door, dedupe_key, payload, size, disposition, received_at, expires_at)
-			` + numbers + `SELECT ` + id("D") + `, ` + company + `, 'main', 'greenhouse', 'webhook', ` + id("K") + `, CAST('` + string(payload(1)[:2000]) + `' AS ` + map[bool]string{true: "BYTEA", false: "BLOB"}[o.URL != ""] + `), 2000, CASE WHEN i % 1000 = 0 THEN 'parked' ELSE 'decoded' END, i, i FROM n`, half},
+			` + numbers + `SELECT ` + id("D") + `, ` + company + `, 'main', 'greenhouse', 'webhook', CAST(` + id("K") + ` AS ` + blob + `), CAST('` + string(payload(1)[:2000]) + `' AS ` + blob + `), 2000, CASE WHEN i % 1000 = 0 THEN 'parked' ELSE 'decoded' END, i, i FROM n`, half},
 		{`INSERT INTO jobs (id, company, kind, queue, subject, state, due_at, error, created_at, updated_at)
 			` + numbers + `SELECT ` + id("J") + `, ` + company + `, 'mail', 'live', ` + id("M") + `, CASE WHEN i % 10 = 0 THEN 'waiting' ELSE 'done' END, CAST(i AS BIGINT) * 7919 % 1000000, '', i, i FROM n`, half},
 		{`INSERT INTO jobs (id, company, kind, queue, subject, state, due_at, error, created_at, updated_at)

@@ -1,11 +1,11 @@
 package store
 
 import (
-	"cmp"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"database/sql"
-	"encoding/hex"
+	"encoding/binary"
 	"errors"
 	"slices"
 	"time"
@@ -24,48 +24,46 @@ func (s *Store) SaveDelivery(ctx context.Context, a record.Arrival) (string, err
 		return "", err
 	}
 	id := s.newID()
-	sealed, err := sealPayload(aead, "delivery "+id, a.Delivery.Payload)
-	if err != nil {
-		return "", err
+	box := s.boxes.Get().(*[]byte) //nolint:forcetypeassert // nothing else is put there
+	*box = sealPayload((*box)[:0], aead, "delivery "+id, a.Delivery.Payload)
+	l := &letter{Arrival: a, id: id, key: dedupeKey(a), size: len(a.Delivery.Payload.Body), sealed: *box, kept: make(chan error, 1)}
+	l.Delivery.Payload.Body = nil // sealed; whoever brought it may use its memory again
+	answered, err := s.inbox.put(ctx, l)
+	if answered {
+		s.boxes.Put(box)
 	}
-	return id, s.inbox.put(ctx, &letter{Arrival: a, id: id, key: dedupeKey(a), sealed: sealed, kept: make(chan error, 1)})
+	return id, err
 }
 
-// maxKey bounds what goes into an index; a longer key is replaced by its hash.
-const maxKey = 200
-
-// dedupeKey is equal for redeliveries. Quarantined deliveries have keys of
-// their own: an unsigned request must not take the place of a signed one.
-func dedupeKey(a record.Arrival) string {
-	key := a.Delivery.Key
-	if len(key) > maxKey {
-		sum := sha256.Sum256([]byte(key))
-		key = hex.EncodeToString(sum[:])
-	}
+// dedupeKey is equal for redeliveries to one connection of a company, and short,
+// since an index holds it for every delivery. Quarantined deliveries have keys
+// of their own: an unsigned request must not take the place of a signed one.
+func dedupeKey(a record.Arrival) []byte {
+	d := a.Delivery
+	name := make([]byte, 0, 256)
 	if a.Disposition == record.Quarantined {
-		return "quarantined " + key
+		name = append(name, 1)
 	}
-	return key
+	for _, part := range []string{d.Company, d.Connection, d.Key} {
+		name = append(binary.AppendUvarint(name, uint64(len(part))), part...)
+	}
+	sum := sha256.Sum256(name)
+	return sum[:16]
 }
 
 // A letter is one row on its way into the inbox.
 type letter struct {
 	record.Arrival
 	id     string
-	key    string
+	key    []byte
+	size   int
 	sealed []byte
 	kept   chan error
 }
 
 // compare orders letters by what makes them unique, so that two groups that
 // share redeliveries lock them in the same order.
-func (l *letter) compare(other *letter) int {
-	return cmp.Or(
-		cmp.Compare(l.Delivery.Company, other.Delivery.Company),
-		cmp.Compare(l.Delivery.Connection, other.Delivery.Connection),
-		cmp.Compare(l.key, other.key),
-	)
-}
+func (l *letter) compare(other *letter) int { return bytes.Compare(l.key, other.key) }
 
 // The inbox writes what is waiting in one transaction.
 type inbox struct {
@@ -88,15 +86,17 @@ func newInbox(s *Store, writers, group int) *inbox {
 	return in
 }
 
-func (in *inbox) put(ctx context.Context, l *letter) error {
+// put waits until l is answered, after which nobody uses it any more, or until
+// ctx ends.
+func (in *inbox) put(ctx context.Context, l *letter) (answered bool, err error) {
 	if err := in.line.join(l); err != nil {
-		return err
+		return true, err
 	}
 	select {
 	case err := <-l.kept:
-		return err
+		return true, err
 	case <-ctx.Done():
-		return ats.Errorf(ats.Busy, "waiting for the commit: %w", ctx.Err())
+		return false, ats.Errorf(ats.Busy, "waiting for the commit: %w", ctx.Err())
 	}
 }
 
@@ -165,7 +165,7 @@ func (in *inbox) keepEach(ctx context.Context, letters []*letter) (map[string]bo
 		for _, l := range letters {
 			d := l.Delivery
 			n, err := t.exec(ctx, `INSERT INTO deliveries (`+deliveryColumns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12) ON CONFLICT DO NOTHING`,
-				l.id, d.Company, d.Connection, l.Vendor, string(d.Door), l.key, len(d.Payload.Body), string(l.Disposition), l.Reason,
+				l.id, d.Company, d.Connection, l.Vendor, string(d.Door), l.key, l.size, string(l.Disposition), l.Reason,
 				micros(d.Payload.Received), micros(d.Payload.Received.Add(l.Keep)), l.sealed)
 			if err != nil {
 				return err
@@ -187,15 +187,15 @@ func (in *inbox) keepEach(ctx context.Context, letters []*letter) (map[string]bo
 // own: on PostgreSQL the round trips cost most.
 func (in *inbox) keepAll(ctx context.Context, letters []*letter) (map[string]bool, error) {
 	slices.SortFunc(letters, (*letter).compare)
-	var ids, companies, connections, vendors, doors, keys, dispositions, reasons []string
+	var ids, companies, connections, vendors, doors, dispositions, reasons []string
 	var sizes, received, expires []int64
-	var payloads [][]byte
+	var keys, payloads [][]byte
 	var jobs, owners, kinds, queues, subjects, traces []string
 	for _, l := range letters {
 		d := l.Delivery
 		ids, companies, connections, vendors = append(ids, l.id), append(companies, d.Company), append(connections, d.Connection), append(vendors, l.Vendor)
 		doors, keys, dispositions, reasons = append(doors, string(d.Door)), append(keys, l.key), append(dispositions, string(l.Disposition)), append(reasons, l.Reason)
-		sizes, payloads = append(sizes, int64(len(d.Payload.Body))), append(payloads, l.sealed)
+		sizes, payloads = append(sizes, int64(l.size)), append(payloads, l.sealed)
 		received, expires = append(received, micros(d.Payload.Received)), append(expires, micros(d.Payload.Received.Add(l.Keep)))
 		if j, ok := l.job(); ok {
 			jobs, owners, kinds = append(jobs, in.s.newID()), append(owners, j.Company), append(kinds, j.Kind)
@@ -205,7 +205,7 @@ func (in *inbox) keepAll(ctx context.Context, letters []*letter) (map[string]boo
 	const statement = `
 		WITH kept AS (
 			INSERT INTO deliveries (` + deliveryColumns + `)
-			SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::bytea[])
+			SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::bigint[], $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::bytea[])
 			ON CONFLICT DO NOTHING RETURNING id),
 		queued AS (
 			INSERT INTO jobs (id, company, kind, queue, subject, trace, state, due_at, created_at, updated_at)
@@ -247,8 +247,7 @@ func (in *inbox) again(ctx context.Context, statement string, args ...any) (ids 
 func (in *inbox) countRepeats(ctx context.Context, letters []*letter) error {
 	return in.s.update(ctx, func(ctx context.Context, t *tx) error {
 		for _, l := range letters {
-			_, err := t.exec(ctx, `UPDATE deliveries SET repeats = repeats + 1 WHERE company = $1 AND connection = $2 AND dedupe_key = $3`,
-				l.Delivery.Company, l.Delivery.Connection, l.key)
+			_, err := t.exec(ctx, `UPDATE deliveries SET repeats = repeats + 1 WHERE dedupe_key = $1`, l.key)
 			if err != nil {
 				return err
 			}
@@ -277,14 +276,13 @@ func decodeJob(company string, door connectors.Door, id string) record.Job {
 	return j
 }
 
-// Delivery returns one delivery with its payload.
+// Delivery returns one delivery with its payload, without its key.
 func (s *Store) Delivery(ctx context.Context, id string) (record.Delivery, connectors.Delivery, error) {
 	var sealed []byte
 	var row record.Delivery
-	var key string
 	var received, expires int64
-	err := s.read.QueryRowContext(ctx, `SELECT id, company, connection, vendor, door, disposition, reason, repeats, size, received_at, expires_at, dedupe_key, payload FROM deliveries WHERE id = $1`, id).
-		Scan(&row.ID, &row.Company, &row.Connection, &row.Vendor, &row.Door, &row.Disposition, &row.Reason, &row.Repeats, &row.Size, &received, &expires, &key, &sealed)
+	err := s.read.QueryRowContext(ctx, `SELECT id, company, connection, vendor, door, disposition, reason, repeats, size, received_at, expires_at, payload FROM deliveries WHERE id = $1`, id).
+		Scan(&row.ID, &row.Company, &row.Connection, &row.Vendor, &row.Door, &row.Disposition, &row.Reason, &row.Repeats, &row.Size, &received, &expires, &sealed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return row, connectors.Delivery{}, ats.Errorf(ats.NotFound, "no delivery %s", id)
 	}
@@ -292,7 +290,7 @@ func (s *Store) Delivery(ctx context.Context, id string) (record.Delivery, conne
 		return row, connectors.Delivery{}, unavailable("reading a delivery", err)
 	}
 	row.ReceivedAt, row.ExpiresAt = clockTime(received), clockTime(expires)
-	d := connectors.Delivery{ID: row.ID, Company: row.Company, Connection: row.Connection, Door: connectors.Door(row.Door), Key: key}
+	d := connectors.Delivery{ID: row.ID, Company: row.Company, Connection: row.Connection, Door: connectors.Door(row.Door)}
 	aead, err := s.companyKey(ctx, row.Company)
 	if err != nil {
 		return row, d, err

@@ -16,6 +16,9 @@ import (
 	"github.com/career-relay/connector/rules/sending"
 )
 
+// maxKey bounds an id that goes into an index, in bytes.
+const maxKey = 200
+
 // checkEvent refuses what cannot be kept or found again.
 func checkEvent(e ats.Event) error {
 	switch {

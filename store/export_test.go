@@ -48,7 +48,7 @@ func (s *Store) OneByOne() {
 	s.inbox.close()
 	s.inbox = newInbox(s, 24, 1)
 	if g, ok := s.write.(*group); ok {
-		s.write = newGroup(g.db, g.conn.conn, 1)
+		s.write = newGroup(g.db, g.conn.conn, g.log, 1)
 	}
 }
 

@@ -105,10 +105,7 @@ func (t *tx) saveArrivals(ctx context.Context, aead cipher.AEAD, arrivals []reco
 	var args []any
 	for _, a := range arrivals {
 		d, id := a.Delivery, t.s.newID()
-		sealed, err := sealPayload(aead, "delivery "+id, d.Payload)
-		if err != nil {
-			return 0, err
-		}
+		sealed := sealPayload(nil, aead, "delivery "+id, d.Payload)
 		args = append(args, id, d.Company, d.Connection, a.Vendor, string(d.Door), dedupeKey(a), len(d.Payload.Body), string(a.Disposition), a.Reason,
 			micros(d.Payload.Received), micros(d.Payload.Received.Add(a.Keep)), sealed)
 	}
@@ -191,12 +188,12 @@ func (k *knownRows) find(ctx context.Context, value func(record.Row) any, query 
 func (k *knownRows) deliveries(ctx context.Context) error {
 	key := func(r record.Row) any {
 		a := record.Arrival{}
-		a.Delivery.Key = r.Key
+		a.Delivery.Company, a.Delivery.Connection, a.Delivery.Key = k.company, k.connection, r.Key
 		return dedupeKey(a)
 	}
-	return k.find(ctx, key, `SELECT dedupe_key, disposition FROM deliveries WHERE company = $1 AND connection = $2 AND dedupe_key`, []any{k.company, k.connection},
+	return k.find(ctx, key, `SELECT dedupe_key, disposition FROM deliveries WHERE dedupe_key`, nil,
 		func(row scanner, of func(any) []int) error {
-			var key string
+			var key []byte
 			var d record.Disposition
 			err := row.Scan(&key, &d)
 			for _, i := range of(key) {

@@ -198,7 +198,7 @@ func (s *Store) Load(ctx context.Context, queue string, limit int) ([]record.Loa
 			SELECT (SELECT min(j.company) FROM jobs j WHERE j.state = 'waiting' AND j.queue = $1 AND j.company > c.company)
 			FROM c WHERE c.company IS NOT NULL)
 		SELECT company, '', (SELECT count(*) FROM (
-			SELECT 1 FROM jobs j WHERE j.state = 'waiting' AND j.queue = $1 AND j.company = c.company AND j.due_at <= $2 LIMIT $3) AS due)
+			SELECT 1 FROM jobs j WHERE j.state = 'waiting' AND j.queue = $1 AND j.company = c.company AND j.due_at <= $2 LIMIT $3 + 0) AS due)
 		FROM c WHERE company IS NOT NULL`, []any{queue, micros(now), limit}, func(company, _ string, n int) {
 		loads[company] = record.Load{Company: company, Due: n}
 	})
@@ -246,7 +246,7 @@ func (t *tx) claimJobs(ctx context.Context, queue, company string, n int) ([]rec
 	now := micros(t.s.Now())
 	rows, err := t.QueryContext(ctx, `
 		WITH picked AS MATERIALIZED (
-			SELECT id FROM jobs WHERE state = 'waiting' AND queue = $2 AND company = $3 AND due_at <= $1 ORDER BY due_at LIMIT $4`+lock+`)
+			SELECT id FROM jobs WHERE state = 'waiting' AND queue = $2 AND company = $3 AND due_at <= $1 ORDER BY due_at LIMIT $4 + 0`+lock+`)
 		UPDATE jobs SET state = 'dispatched', seq = seq + 1, dispatched_at = $1, updated_at = $1
 		WHERE id IN (SELECT id FROM picked) RETURNING id, seq`, now, queue, company, n)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"crypto/cipher"
 	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -84,20 +83,13 @@ func open(aead cipher.AEAD, context string, sealed []byte) ([]byte, error) {
 	return plain, nil
 }
 
-// sealPayload encrypts what came through a door. The body stands as it came
-// behind the rest: as JSON it would grow by a third and pack badly.
-func sealPayload(aead cipher.AEAD, context string, p connectors.Payload) ([]byte, error) {
-	body := p.Body
-	p.Body = nil
-	rest, err := json.Marshal(p)
-	if err != nil {
-		return nil, fmt.Errorf("encoding %s: %w", context, err)
-	}
+// sealPayload encrypts what came through a door into dst, which it returns.
+func sealPayload(dst []byte, aead cipher.AEAD, context string, p connectors.Payload) []byte {
 	b := scratch.Get().(*buffers) //nolint:forcetypeassert // nothing else is put there
 	defer scratch.Put(b)
-	b.plain = append(append(binary.AppendUvarint(b.plain[:0], uint64(len(rest))), rest...), body...)
+	b.plain = appendPayload(b.plain[:0], p)
 	b.packed = s2.Encode(b.packed[:cap(b.packed)], b.plain)
-	return encrypt(aead, context, b.packed), nil
+	return aead.Seal(dst, nil, b.packed, []byte(context)) //nolint:gosec // this cipher makes a random nonce itself
 }
 
 // scratch keeps the buffers of a delivery for the next one.
@@ -107,18 +99,13 @@ type buffers struct{ plain, packed []byte }
 
 // unsealPayload decrypts what sealPayload made.
 func unsealPayload(aead cipher.AEAD, context string, sealed []byte) (connectors.Payload, error) {
-	var p connectors.Payload
 	plain, err := open(aead, context, sealed)
 	if err != nil {
-		return p, err
+		return connectors.Payload{}, err
 	}
-	length, n := binary.Uvarint(plain)
-	if n <= 0 || uint64(len(plain)-n) < length { //nolint:gosec // not negative: n bytes of plain were read
-		return p, fmt.Errorf("unpacking %s: cut short", context)
-	}
-	if err := json.Unmarshal(plain[n:n+int(length)], &p); err != nil { //nolint:gosec // at most the length of plain
+	p, err := readPayload(plain)
+	if err != nil {
 		return p, fmt.Errorf("unpacking %s: %w", context, err)
 	}
-	p.Body = plain[n+int(length):] //nolint:gosec // at most the length of plain
 	return p, nil
 }

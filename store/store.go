@@ -51,6 +51,7 @@ type Store struct {
 	idMu  sync.Mutex
 	ids   *ulid.MonotonicEntropy
 	inbox *inbox
+	boxes sync.Pool // buffers of sealed payloads
 	nudge chan struct{}
 
 	closing sync.Once
@@ -64,7 +65,7 @@ type Store struct {
 
 // Open opens the database and checks that the keys fit it.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	s := &Store{log: o.Log, clock: o.Now, nudge: make(chan struct{}, 1), busy: map[string]busyDay{}, ids: ulid.Monotonic(rand.Reader, 0)}
+	s := &Store{log: o.Log, clock: o.Now, nudge: make(chan struct{}, 1), busy: map[string]busyDay{}, boxes: sync.Pool{New: func() any { return new([]byte) }}, ids: ulid.Monotonic(rand.Reader, 0)}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -133,7 +134,7 @@ func (s *Store) connectSQLite(ctx context.Context, path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return ats.Errorf(ats.Invalid, "the data folder cannot be made: %w", err)
 	}
-	const pragmas = "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=secure_delete(1)&_pragma=cache_size(-16000)&_pragma=wal_autocheckpoint(4000)"
+	const pragmas = "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=secure_delete(1)&_pragma=cache_size(-16000)&_pragma=wal_autocheckpoint(0)"
 	name := "file:" + (&url.URL{Path: path}).EscapedPath() + pragmas
 	writing, err := sql.Open("sqlite", name)
 	if err != nil {
@@ -151,7 +152,7 @@ func (s *Store) connectSQLite(ctx context.Context, path string) error {
 	s.reads.SetMaxOpenConns(sqliteReaders)
 	s.reads.SetMaxIdleConns(sqliteReaders)
 	s.read = plain{&learned{DB: s.reads, prepared: map[string]*sql.Stmt{}}}
-	s.write = newGroup(writing, conn, maxGroup)
+	s.write = newGroup(writing, conn, newCheckpointer(s.reads), maxGroup)
 	return nil
 }
 

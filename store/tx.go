@@ -35,7 +35,9 @@ func wash(args []any) []any {
 	for i, a := range args {
 		switch v := a.(type) {
 		case string:
-			args[i] = washed(v)
+			if w := washed(v); w != v {
+				args[i] = w
+			}
 		case []string:
 			for n := range v {
 				v[n] = washed(v[n])
@@ -70,13 +72,13 @@ func (t *tx) exec(ctx context.Context, query string, args ...any) (int64, error)
 }
 
 // step is how many of n rows one statement inserts: all on PostgreSQL, where a
-// round trip costs most, and a few on SQLite, which keeps what it prepared for
-// each number.
+// round trip costs most, and one on SQLite, which would keep a copy of every
+// page that a statement of several rows changes.
 func (t *tx) step(n int) int {
 	if t.pg {
 		return max(n, 1)
 	}
-	return 16
+	return 1
 }
 
 // places writes n groups of k placeholders: ($1,$2),($3,$4).

@@ -59,13 +59,14 @@ func (t *tx) volume(ctx context.Context, company string, limits record.Limits) (
 // do not, because a person releases them.
 const usual = ` AND batch = '' AND NOT (stopped = 1 AND reason = '` + sending.CodeCold + `')`
 
-// planned counts the company's thank-you mails planned since, up to limit.
+// planned counts the company's thank-you mails planned since, up to limit. The
+// sum keeps SQLite from preparing the statement anew for each limit.
 func (t *tx) planned(ctx context.Context, company string, since time.Time, limit int) (int, error) {
 	if limit <= 0 {
 		return 0, nil
 	}
 	var n int
-	err := t.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM mails WHERE company = $1 AND purpose = $2 AND created_at >= $3`+usual+` LIMIT $4) AS m`,
+	err := t.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM mails WHERE company = $1 AND purpose = $2 AND created_at >= $3`+usual+` LIMIT $4 + 0) AS m`,
 		company, string(mail.ThankYou), micros(since), limit).Scan(&n)
 	return n, err
 }

@@ -86,6 +86,7 @@ func outage(err error) bool {
 type group struct {
 	db   *sql.DB
 	conn *cached
+	log  *checkpointer
 	line *line[call]
 }
 
@@ -97,8 +98,8 @@ type call struct {
 // maxGroup bounds how long the first of a group waits for the others.
 const maxGroup = 256
 
-func newGroup(db *sql.DB, conn *sql.Conn, most int) *group {
-	g := &group{db: db, conn: &cached{conn: conn, prepared: map[string]*sql.Stmt{}}}
+func newGroup(db *sql.DB, conn *sql.Conn, log *checkpointer, most int) *group {
+	g := &group{db: db, log: log, conn: &cached{conn: conn, prepared: map[string]*sql.Stmt{}}}
 	g.line = &line[call]{lanes: 1, most: most, work: g.commit}
 	return g
 }
@@ -130,6 +131,7 @@ func (g *group) commit(calls []call) {
 		}
 		c.result <- results[i]
 	}
+	g.log.rest(ctx, g.conn)
 }
 
 // transact runs the calls in one transaction. A savepoint before each would let
@@ -206,6 +208,7 @@ func protect(ctx context.Context, fn func(context.Context, *tx) error, t *tx) (e
 
 func (g *group) close() error {
 	g.line.close()
+	g.log.close()
 	return errors.Join(g.conn.close(), g.db.Close())
 }
 

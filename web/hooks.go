@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -71,7 +72,8 @@ type visit struct {
 	header     http.Header // what the vendor wants to read besides
 	reply      string
 	size       int
-	secret     int // number of the secret that fitted, from 1; 0 if nobody knows
+	buffer     *[]byte // of the body, used again after the answer
+	secret     int     // number of the secret that fitted, from 1; 0 if nobody knows
 }
 
 // answer serves a door: it translates what take returns, once.
@@ -89,6 +91,9 @@ func (h *hooks) answer(take func(c *gin.Context, v *visit) error) gin.HandlerFun
 		maps.Copy(c.Writer.Header(), v.header)
 		c.Data(v.status, c.Writer.Header().Get("Content-Type"), []byte(v.reply))
 		h.report(c.Request.Context(), v, err, h.Now().Sub(start))
+		if v.buffer != nil {
+			bodies.Put(v.buffer)
+		}
 	}
 }
 
@@ -362,7 +367,7 @@ func (h *hooks) payload(c *gin.Context, v *visit, limit int64) (connectors.Paylo
 		p.Query = c.Request.URL.Query()
 	}
 	var err error
-	p.Body, err = readBody(c, limit)
+	p.Body, err = readBody(c, v, limit)
 	v.size = len(p.Body)
 	return p, err
 }
@@ -382,10 +387,16 @@ func fits(h http.Header) bool {
 // the buffer grows with what really arrives.
 const trusted = 64 << 10
 
-func readBody(c *gin.Context, limit int64) (body []byte, err error) {
+// bodies keeps the memory of bodies of usual size: what is kept of a body is
+// encrypted before the answer.
+var bodies = sync.Pool{New: func() any { return new([]byte) }}
+
+func readBody(c *gin.Context, v *visit, limit int64) (body []byte, err error) {
 	r := c.Request
 	if r.ContentLength >= 0 && r.ContentLength <= trusted {
-		body = make([]byte, r.ContentLength)
+		v.buffer = bodies.Get().(*[]byte) //nolint:forcetypeassert // nothing else is put there
+		*v.buffer = slices.Grow((*v.buffer)[:0], int(r.ContentLength))
+		body = (*v.buffer)[:r.ContentLength]
 		_, err = io.ReadFull(r.Body, body)
 	} else {
 		body, err = io.ReadAll(http.MaxBytesReader(c.Writer, r.Body, limit))
@@ -411,14 +422,14 @@ var unkept = []string{
 // keptHeader returns the headers that stay with a delivery: all but unkept,
 // save those named.
 func keptHeader(h http.Header, save ...string) http.Header {
-	out := maps.Clone(h)
+	out := make(http.Header, len(h))
+	for name, values := range h {
+		if !slices.Contains(unkept, name) || slices.Contains(save, name) {
+			out[name] = values
+		}
+	}
 	for value := range strings.SplitSeq(h.Get("Connection"), ",") {
 		delete(out, http.CanonicalHeaderKey(strings.TrimSpace(value)))
-	}
-	for _, name := range unkept {
-		if !slices.Contains(save, name) {
-			delete(out, name)
-		}
 	}
 	return out
 }

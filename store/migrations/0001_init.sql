@@ -32,7 +32,7 @@ CREATE TABLE deliveries (
 	connection  TEXT NOT NULL,
 	vendor      TEXT NOT NULL,
 	door        TEXT NOT NULL,
-	dedupe_key  TEXT NOT NULL,
+	dedupe_key  BYTES NOT NULL,
 	size        BIGINT NOT NULL,
 	disposition TEXT NOT NULL,
 	reason      TEXT NOT NULL DEFAULT '',
@@ -42,7 +42,7 @@ CREATE TABLE deliveries (
 	payload     BYTES NOT NULL
 );
 --pg ALTER TABLE deliveries ALTER COLUMN payload SET STORAGE EXTERNAL;
-CREATE UNIQUE INDEX deliveries_key ON deliveries (company, connection, dedupe_key);
+CREATE UNIQUE INDEX deliveries_key ON deliveries (dedupe_key);
 CREATE INDEX deliveries_company ON deliveries (company, id);
 CREATE INDEX deliveries_disposition ON deliveries (disposition, id);
 CREATE INDEX deliveries_expiry ON deliveries (company, expires_at) WHERE disposition <> 'new';
