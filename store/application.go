@@ -99,26 +99,39 @@ func (t *tx) applicationsOf(ctx context.Context, d record.Delivery, e ats.Event)
 	return slices.Compact(ids), nil
 }
 
+// errRaced says that another transaction made the application meanwhile.
+var errRaced = errors.New("another delivery made the application")
+
 func (t *tx) acceptOne(ctx context.Context, d record.Delivery, e ats.Event, a acceptance) error {
-	app, person, err := t.openApplication(ctx, d, e)
+	err := t.acceptOnce(ctx, d, e, a)
+	if errors.Is(err, errRaced) {
+		err = t.acceptOnce(ctx, d, e, a) // now it is there, and stays
+	}
+	return err
+}
+
+func (t *tx) acceptOnce(ctx context.Context, d record.Delivery, e ats.Event, a acceptance) error {
+	app, err := t.openApplication(ctx, d, e)
 	if err != nil || app.ID == "" {
 		return err
 	}
-	// Asked while the application is locked: two deliveries may tell the same
-	// fact at the same time.
 	key := effectKey(d, e)
-	teller, err := t.teller(ctx, key)
-	if err != nil {
-		return err
-	}
-	if teller != "" {
-		a.done.Repeated++
-		if teller == d.ID {
-			return nil
+	if !app.fresh {
+		// Asked while the application is locked: two deliveries may tell the same
+		// fact at the same time.
+		teller, err := t.teller(ctx, key)
+		if err != nil {
+			return err
 		}
-		return t.insertRepeat(ctx, d, app.ID, key, e)
+		if teller != "" {
+			a.done.Repeated++
+			if teller == d.ID {
+				return nil
+			}
+			return t.insertRepeat(ctx, d, app.ID, key, e)
+		}
 	}
-	k, err := t.known(ctx, app, person, a)
+	k, err := t.known(ctx, app, a)
 	if err != nil {
 		return err
 	}
@@ -127,35 +140,43 @@ func (t *tx) acceptOne(ctx context.Context, d record.Delivery, e ats.Event, a ac
 	if err != nil {
 		return err
 	}
-	a.done.Events++
-	a.done.Codes = append(a.done.Codes, r.Code)
-	if app.State == ats.Erased {
+	gone := app.State == ats.Erased
+	if gone {
 		e.Evidence, e.Status, e.Reason = "", "", ""
 	}
-	if err := t.insertEvent(ctx, d, app.ID, key, e, r); err != nil || r.Stale || app.State == ats.Erased {
+	if app.fresh {
+		if err := t.insertApplication(ctx, app, e, r); err != nil {
+			return err
+		}
+	}
+	a.done.Events++
+	a.done.Codes = append(a.done.Codes, r.Code)
+	if err := t.insertEvent(ctx, d, app.ID, key, e, r); err != nil || r.Stale || gone {
 		return err
 	}
-	if err := t.moveApplication(ctx, app, person, e, r); err != nil {
-		return err
+	if !app.fresh {
+		if err := t.moveApplication(ctx, app, e, r); err != nil {
+			return err
+		}
 	}
-	return t.follow(ctx, d, app, person, e, r, a)
+	return t.follow(ctx, d, app, e, r, a)
 }
 
 // follow does what a ruling says.
-func (t *tx) follow(ctx context.Context, d record.Delivery, app record.Application, p person, e ats.Event, r record.Ruling, a acceptance) error {
-	if r.Cancel || e.State == ats.Erased {
+func (t *tx) follow(ctx context.Context, d record.Delivery, app application, e ats.Event, r record.Ruling, a acceptance) error {
+	if !app.fresh && (r.Cancel || e.State == ats.Erased) {
 		if err := t.cancelMails(ctx, app.ID, r.Code); err != nil {
 			return err
 		}
 	}
 	if e.State == ats.Erased {
-		return t.eraseApplication(ctx, app)
+		return t.eraseApplication(ctx, app.Application)
 	}
 	if r.Mail == nil {
 		return nil
 	}
 	planned, err := t.planMail(ctx, plan{
-		company: d.Company, application: app.ID, person: p, purpose: mail.ThankYou, message: *r.Mail,
+		company: d.Company, application: app.ID, fresh: app.fresh, person: app.person, purpose: mail.ThankYou, message: *r.Mail,
 		due: r.Due, decided: e.At, stopped: r.Action == "hold", reason: r.Code, links: r.Links, trace: a.trace,
 	})
 	if err != nil || !planned {
@@ -169,42 +190,59 @@ func (t *tx) follow(ctx context.Context, d record.Delivery, app record.Applicati
 	return nil
 }
 
-// openApplication finds or makes the application of e, locked, and its person.
-// The person of an erased application is empty. A merger of what is not known
-// makes nothing: the application is empty then.
-func (t *tx) openApplication(ctx context.Context, d record.Delivery, e ats.Event) (record.Application, person, error) {
-	app, sealed, err := t.lockApplication(ctx, d, e.Application)
+// An application that an event is about, with its person.
+type application struct {
+	record.Application
+	person person // empty for an erased application
+	fresh  bool   // it is not in the database yet
+}
+
+// openApplication finds the application of e and locks it, or begins a new one.
+// A merger of what is not known begins nothing: the application is empty then.
+func (t *tx) openApplication(ctx context.Context, d record.Delivery, e ats.Event) (application, error) {
+	found, sealed, err := t.lockApplication(ctx, d, e.Application)
 	if ats.FaultOf(err) == ats.NotFound {
-		if e.State == ats.Merged {
-			return app, person{}, nil
-		}
-		if err := t.insertApplication(ctx, d, e); err != nil {
-			return app, person{}, err
-		}
-		app, sealed, err = t.lockApplication(ctx, d, e.Application)
+		return t.beginApplication(ctx, d, e)
 	}
+	app := application{Application: found}
 	if err != nil || app.State == ats.Erased {
-		return app, person{}, err
+		return app, err
 	}
-	old, err := t.readPerson(ctx, app.PersonID)
+	app.person, err = t.readPerson(ctx, app.PersonID)
 	gone := ats.FaultOf(err) == ats.NotFound
 	if err != nil && !gone {
-		return app, old, err
+		return app, err
 	}
 	app.Candidate = &ats.Candidate{}
 	if len(sealed) > 0 && !gone {
-		if err := unseal(old.aead, "application "+app.ID, sealed, app.Candidate); err != nil {
-			return app, old, err
+		if err := unseal(app.person.aead, "application "+app.ID, sealed, app.Candidate); err != nil {
+			return app, err
 		}
 	}
 	overlay(app.Candidate, e.Candidate)
 	// A new address makes another person of the candidate, as far as we know.
 	// A person that was forgotten since begins anew.
 	if e.State == ats.Erased || e.State == ats.Merged || !gone && e.Candidate.Email == "" {
-		return app, old, nil
+		return app, nil
+	}
+	app.person, err = t.openPerson(ctx, d, e)
+	return app, err
+}
+
+func (t *tx) beginApplication(ctx context.Context, d record.Delivery, e ats.Event) (application, error) {
+	if e.State == ats.Merged {
+		return application{}, nil
 	}
 	p, err := t.openPerson(ctx, d, e)
-	return app, p, err
+	if err != nil {
+		return application{}, err
+	}
+	app := application{person: p, fresh: true, Application: record.Application{
+		ID: t.s.newID(), Company: d.Company, Connection: d.Connection, Vendor: d.Vendor,
+		ApplicationID: e.Application, CandidateID: e.Candidate.ID, PersonID: p.id, Candidate: &ats.Candidate{},
+	}}
+	overlay(app.Candidate, e.Candidate)
+	return app, nil
 }
 
 // overlay puts the news of a candidate over what was known. What forbids
@@ -256,23 +294,40 @@ func (t *tx) lockApplication(ctx context.Context, d record.Delivery, application
 	return a, sealed, err
 }
 
-func (t *tx) insertApplication(ctx context.Context, d record.Delivery, e ats.Event) error {
-	p, err := t.openPerson(ctx, d, e)
+// insertApplication keeps a new application with what e says of it, unless e
+// says nothing that counts.
+func (t *tx) insertApplication(ctx context.Context, app application, e ats.Event, r record.Ruling) error {
+	if r.Stale {
+		e, r = ats.Event{Candidate: e.Candidate}, record.Ruling{}
+	}
+	sealed, err := sealCandidate(app, e)
 	if err != nil {
 		return err
 	}
-	now := micros(t.s.Now())
-	_, err = t.exec(ctx, `
+	n, err := t.exec(ctx, `
 		INSERT INTO applications (id, company, connection, vendor, application_id, candidate_id, person_id, state, side, evidence,
-			job_id, job_title, department, stage, stage_kind, source, locale, decision, state_at, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, '', '', '', '', '', '', '', '', '', '', '', 0, $8, $8)
+			job_id, job_title, department, stage, stage_kind, source, locale, decision, state_at, created_at, updated_at, sealed)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $20, $21)
 		ON CONFLICT (application_id, connection, company) DO NOTHING`,
-		t.s.newID(), d.Company, d.Connection, d.Vendor, e.Application, e.Candidate.ID, p.id, now)
+		app.ID, app.Company, app.Connection, app.Vendor, app.ApplicationID, app.CandidateID, app.PersonID, string(e.State), string(e.Side), e.Evidence,
+		e.Job.ID, e.Job.Title, e.Job.Department, e.Stage, string(e.StageKind), e.Source, e.Candidate.Locale, r.Code, micros(e.At), micros(t.s.Now()), sealed)
+	if err == nil && n == 0 {
+		return errRaced
+	}
 	return err
 }
 
+// sealCandidate encrypts what is known of the candidate; nothing is kept of an
+// erased one.
+func sealCandidate(app application, e ats.Event) ([]byte, error) {
+	if e.State == ats.Erased {
+		return nil, nil
+	}
+	return seal(app.person.aead, "application "+app.ID, e.Candidate)
+}
+
 // moveApplication sets the application's state and facts to those of e.
-func (t *tx) moveApplication(ctx context.Context, app record.Application, p person, e ats.Event, r record.Ruling) error {
+func (t *tx) moveApplication(ctx context.Context, app application, e ats.Event, r record.Ruling) error {
 	now := micros(t.s.Now())
 	switch {
 	case e.State == ats.Merged:
@@ -284,23 +339,20 @@ func (t *tx) moveApplication(ctx context.Context, app record.Application, p pers
 	case e.State == ats.Closed && (app.State == ats.Hired || app.State == ats.Withdrawn):
 		return nil // a position that closes does not change how this application ended
 	}
-	var sealed []byte
-	if e.State != ats.Erased {
-		var err error
-		if sealed, err = seal(p.aead, "application "+app.ID, e.Candidate); err != nil {
-			return err
-		}
+	sealed, err := sealCandidate(app, e)
+	if err != nil {
+		return err
 	}
-	_, err := t.exec(ctx, `
+	_, err = t.exec(ctx, `
 		UPDATE applications SET state = $1, side = $2, evidence = $3, state_at = $4, decision = $5, updated_at = $6, person_id = $7, sealed = $8,
 			candidate_id = CASE WHEN $9 = '' THEN candidate_id ELSE $9 END, job_id = CASE WHEN $10 = '' THEN job_id ELSE $10 END,
 			job_title = CASE WHEN $11 = '' THEN job_title ELSE $11 END, department = CASE WHEN $12 = '' THEN department ELSE $12 END,
 			stage = CASE WHEN $13 = '' THEN stage ELSE $13 END, stage_kind = CASE WHEN $14 = '' THEN stage_kind ELSE $14 END,
 			source = CASE WHEN $15 = '' THEN source ELSE $15 END, locale = CASE WHEN $16 = '' THEN locale ELSE $16 END
 		WHERE id = $17`,
-		string(e.State), string(e.Side), e.Evidence, micros(e.At), r.Code, now, p.id, sealed,
+		string(e.State), string(e.Side), e.Evidence, micros(e.At), r.Code, now, app.person.id, sealed,
 		e.Candidate.ID, e.Job.ID, e.Job.Title, e.Job.Department, e.Stage, string(e.StageKind), e.Source, e.Candidate.Locale, app.ID)
-	if err != nil || p.id == app.PersonID {
+	if err != nil || app.person.id == app.PersonID {
 		return err
 	}
 	return t.forget(ctx, app.PersonID)

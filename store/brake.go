@@ -51,17 +51,6 @@ func scanBrake(row scanner) (record.Brake, error) {
 	return b, err
 }
 
-func (s *Store) openBrakeOf(ctx context.Context, company, kind string) (record.Brake, error) {
-	b, err := scanBrake(s.read.QueryRowContext(ctx, `SELECT `+brakeColumns+` FROM brakes WHERE company = $1 AND kind = $2 AND resolved_at = 0 LIMIT 1`, company, kind))
-	if errors.Is(err, sql.ErrNoRows) {
-		return record.Brake{}, nil
-	}
-	if err != nil {
-		return b, unavailable("reading brakes", err)
-	}
-	return b, nil
-}
-
 // ProbeBrake lets one caller try a transport whose credentials brake is open
 // and due for a probe; everybody else gets false.
 func (s *Store) ProbeBrake(ctx context.Context, id string) (bool, error) {

@@ -36,6 +36,7 @@ func scanMail(row scanner, more ...any) (record.Mail, error) {
 type plan struct {
 	company     string
 	application string // also the registration's id, for its mails
+	fresh       bool   // the application cannot have a mail yet
 	person      person
 	purpose     mail.Purpose
 	message     mail.Message
@@ -54,9 +55,13 @@ func (t *tx) planMail(ctx context.Context, p plan) (bool, error) {
 	if p.message.SendID == "" {
 		return false, ats.Errorf(ats.Invalid, "a mail has no send id")
 	}
-	id, free, err := t.placeFor(ctx, p)
-	if err != nil || !free {
-		return false, err
+	id := ""
+	if !p.fresh {
+		taken, free, err := t.placeFor(ctx, p)
+		if err != nil || !free {
+			return false, err
+		}
+		id = taken
 	}
 	write := updateMail
 	if id == "" {
@@ -150,37 +155,42 @@ func (t *tx) brakeVolume(ctx context.Context, company string) error {
 	return t.openBrake(ctx, company, "volume", "more decisions than the brake allows; their mails wait for a person", time.Time{})
 }
 
+// postingQuery reads all that is asked of a mail before it leaves.
+const postingQuery = `
+	SELECT ` + mailColumns + `, m.sealed, coalesce(a.connection, ''), coalesce(a.application_id, ''), coalesce(a.candidate_id, ''), coalesce(a.state, ''), p.wrapped_key,
+		EXISTS (SELECT 1 FROM suppressions s WHERE s.company = m.company AND s.address_ref = m.address_ref AND s.scope = '` + ScopeAll + `'),
+		coalesce(b.id, ''), coalesce(b.kind, ''), coalesce(b.cause, ''), coalesce(b.opened_at, 0), coalesce(b.probe_at, 0)
+	FROM ` + mailTables + `
+		LEFT JOIN people p ON p.id = m.person_id
+		LEFT JOIN brakes b ON b.company = m.company AND b.kind = 'credentials' AND b.resolved_at = 0
+	WHERE m.id = $1`
+
 // Posting reads a mail for sending.
 func (s *Store) Posting(ctx context.Context, id string) (record.Posting, error) {
 	var p record.Posting
-	var sealed, ref []byte
-	var connection, application, candidate, state sql.NullString
-	m, err := scanMail(s.read.QueryRowContext(ctx, `SELECT `+mailColumns+`, m.sealed, m.address_ref, a.connection, a.application_id, a.candidate_id, a.state FROM `+mailTables+` WHERE m.id = $1`, id),
-		&sealed, &ref, &connection, &application, &candidate, &state)
+	var sealed, wrapped []byte
+	var opened, probe int64
+	m, err := scanMail(s.read.QueryRowContext(ctx, postingQuery, id),
+		&sealed, &p.Connection, &p.Event.Application, &p.Event.Candidate.ID, &p.State, &wrapped, &p.Suppressed,
+		&p.Brake.ID, &p.Brake.Kind, &p.Brake.Cause, &opened, &probe)
 	if errors.Is(err, sql.ErrNoRows) {
 		return p, ats.Errorf(ats.NotFound, "no mail %s", id)
 	}
 	if err != nil {
 		return p, unavailable("reading a mail", err)
 	}
-	p.Mail, p.State, p.Connection = m, ats.State(state.String), connection.String
-	p.Event = ats.Event{Application: application.String, State: ats.State(state.String), At: m.DecidedAt, Candidate: ats.Candidate{ID: candidate.String}}
+	p.Mail, p.Event.State, p.Event.At = m, p.State, m.DecidedAt
+	if p.Brake.ID != "" {
+		p.Brake.Company, p.Brake.OpenedAt, p.Brake.ProbeAt = m.Company, clockTime(opened), clockTime(probe)
+	}
 	if m.State != record.MailHeld || len(sealed) == 0 {
 		return p, nil
 	}
-	aead, err := s.readPersonKey(ctx, s.read, m.PersonID, "")
+	aead, err := s.personKey(m.PersonID, wrapped)
 	if err != nil {
 		return p, err
 	}
-	if err := unseal(aead, "mail "+id, sealed, &p.Message); err != nil {
-		return p, err
-	}
-	t := &tx{querier: s.read, s: s, pg: s.pg}
-	if p.Suppressed, _, err = t.suppressed(ctx, m.Company, ref); err != nil {
-		return p, unavailable("reading suppressions", err)
-	}
-	p.Brake, err = s.openBrakeOf(ctx, m.Company, "credentials")
-	return p, err
+	return p, unseal(aead, "mail "+id, sealed, &p.Message)
 }
 
 // Mail reads one mail without its content.

@@ -39,11 +39,15 @@ func (t *tx) openPerson(ctx context.Context, d record.Delivery, e ats.Event) (pe
 		if !errors.Is(err, sql.ErrNoRows) {
 			return p, err
 		}
-		id := t.s.newID()
-		_, err = t.exec(ctx, `INSERT INTO people (id, company, person_ref, name_index, wrapped_key, created_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (company, person_ref) DO NOTHING`,
-			id, d.Company, ref, index, t.s.keys.wrap(randomKey(), "person "+id), micros(t.s.Now()))
+		id, key := t.s.newID(), randomKey()
+		n, err := t.exec(ctx, `INSERT INTO people (id, company, person_ref, name_index, wrapped_key, created_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (company, person_ref) DO NOTHING`,
+			id, d.Company, ref, index, t.s.keys.wrap(key, "person "+id), micros(t.s.Now()))
 		if err != nil {
 			return person{}, err
+		}
+		if n == 1 {
+			aead, err := newAEAD(key)
+			return person{id: id, aead: aead}, err
 		}
 	}
 	return person{}, ats.Errorf(ats.Busy, "a person was erased at this moment")

@@ -11,9 +11,9 @@ import (
 )
 
 // known collects what a decision about an application depends on.
-func (t *tx) known(ctx context.Context, app record.Application, p person, a acceptance) (record.Known, error) {
+func (t *tx) known(ctx context.Context, app application, a acceptance) (record.Known, error) {
 	k := record.Known{Previous: app.State, PreviousAt: app.StateAt, BusiestDay: a.busiest}
-	if p.id == "" { // erased: nothing more to know
+	if app.person.id == "" { // erased: nothing more to know
 		return k, nil
 	}
 	k.Candidate = *app.Candidate
@@ -21,13 +21,15 @@ func (t *tx) known(ctx context.Context, app record.Application, p person, a acce
 	if k.Suppressed, k.NoOffers, err = t.suppressed(ctx, app.Company, t.s.addressRef(app.Company, k.Candidate.Email)); err != nil {
 		return k, err
 	}
-	var written int
-	err = t.QueryRowContext(ctx, `SELECT count(*) FROM mails WHERE application = $1 AND purpose = $2 AND state IN ('sending', 'sent', 'unclear', 'failed')`,
-		app.ID, string(mail.ThankYou)).Scan(&written)
-	if err != nil {
-		return k, err
+	if !app.fresh {
+		var written int
+		err = t.QueryRowContext(ctx, `SELECT count(*) FROM mails WHERE application = $1 AND purpose = $2 AND state IN ('sending', 'sent', 'unclear', 'failed')`,
+			app.ID, string(mail.ThankYou)).Scan(&written)
+		if err != nil {
+			return k, err
+		}
+		k.Written = written > 0
 	}
-	k.Written = written > 0
 	k.LastHour, k.LastDay, err = t.volume(ctx, app.Company, a.limits)
 	return k, err
 }
