@@ -67,7 +67,7 @@ func (t *tx) planMail(ctx context.Context, p plan) (bool, error) {
 	if id == "" {
 		id, write = t.s.newID(), insertMail
 	}
-	sealed, err := seal(p.person.aead, "mail "+id, p.message)
+	sealed, err := sealMessage(p.person.aead, "mail "+id, p.message)
 	if err != nil {
 		return false, err
 	}
@@ -190,7 +190,8 @@ func (s *Store) Posting(ctx context.Context, id string) (record.Posting, error) 
 	if err != nil {
 		return p, err
 	}
-	return p, unseal(aead, "mail "+id, sealed, &p.Message)
+	p.Message, err = unsealMessage(aead, "mail "+id, sealed)
+	return p, err
 }
 
 // Mail reads one mail without its content.
@@ -223,7 +224,8 @@ func (s *Store) Letter(ctx context.Context, id string) (record.Mail, mail.Messag
 	if err != nil {
 		return m, msg, err
 	}
-	return m, msg, unseal(aead, "mail "+id, sealed, &msg)
+	msg, err = unsealMessage(aead, "mail "+id, sealed)
+	return m, msg, err
 }
 
 // MailHistory returns the attempts to send a mail and what the provider said.

@@ -2,10 +2,12 @@ package store
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"time"
 
 	"github.com/career-relay/connector/connectors"
+	"github.com/career-relay/connector/mail"
 )
 
 // A stored payload is its time, its headers, its query and its body, each text
@@ -43,6 +45,28 @@ func readPayload(b []byte) (connectors.Payload, error) {
 		return connectors.Payload{}, errors.New("a payload is cut short")
 	}
 	return p, nil
+}
+
+// A stored message is its text, its HTML and the rest of it as JSON. As JSON the
+// two long parts would cost as much as everything else that is done to a mail.
+
+func appendMessage(b []byte, m mail.Message) ([]byte, error) {
+	b = appendText(appendText(b, m.Text), m.HTML)
+	m.Text, m.HTML = "", ""
+	rest, err := json.Marshal(m)
+	return append(b, rest...), err
+}
+
+func readMessage(b []byte) (mail.Message, error) {
+	var m mail.Message
+	r := reader{rest: b}
+	text, html := r.text(), r.text()
+	if r.cut {
+		return m, errors.New("a message is cut short")
+	}
+	err := json.Unmarshal(r.rest, &m)
+	m.Text, m.HTML = text, html
+	return m, err
 }
 
 // A reader takes apart what it is given and notes if that ends too early.

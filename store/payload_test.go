@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/career-relay/connector/connectors"
+	"github.com/career-relay/connector/mail"
 )
 
 var payloads = map[string]connectors.Payload{
@@ -42,6 +43,29 @@ func TestPayload(t *testing.T) {
 	}
 	if _, err := readPayload(nil); err == nil {
 		t.Error("nothing is no payload")
+	}
+}
+
+func TestMessage(t *testing.T) {
+	m := mail.Message{
+		SendID: "s", Company: "acme", To: mail.Address{Address: "misaki@example.jp", Name: "佐藤 美咲"}, Subject: "お礼",
+		Text: "本文\n", HTML: "<p>本文</p>", Header: map[string]string{"X-A": "1"}, Locale: "ja",
+	}
+	written, err := appendMessage(nil, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := readMessage(written)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(m, got); diff != "" {
+		t.Errorf("message differs (-want +got):\n%s", diff)
+	}
+	for i := range written {
+		if _, err := readMessage(written[:i]); err == nil {
+			t.Errorf("cut at %d: no error", i)
+		}
 	}
 }
 

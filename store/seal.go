@@ -14,6 +14,7 @@ import (
 
 	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/connectors"
+	"github.com/career-relay/connector/mail"
 )
 
 // hash makes the searchable form of personal data: equal inputs of the same
@@ -81,6 +82,28 @@ func open(aead cipher.AEAD, context string, sealed []byte) ([]byte, error) {
 		return nil, fmt.Errorf("unpacking %s: %w", context, err)
 	}
 	return plain, nil
+}
+
+// sealMessage encrypts a mail.
+func sealMessage(aead cipher.AEAD, context string, m mail.Message) ([]byte, error) {
+	plain, err := appendMessage(nil, m)
+	if err != nil {
+		return nil, fmt.Errorf("encoding %s: %w", context, err)
+	}
+	return encrypt(aead, context, s2.Encode(nil, plain)), nil
+}
+
+// unsealMessage decrypts what sealMessage made.
+func unsealMessage(aead cipher.AEAD, context string, sealed []byte) (mail.Message, error) {
+	plain, err := open(aead, context, sealed)
+	if err != nil {
+		return mail.Message{}, err
+	}
+	m, err := readMessage(plain)
+	if err != nil {
+		return m, fmt.Errorf("unpacking %s: %w", context, err)
+	}
+	return m, nil
 }
 
 // sealPayload encrypts what came through a door into dst, which it returns.
