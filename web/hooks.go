@@ -86,10 +86,10 @@ func (h *hooks) answer(take func(c *gin.Context, v *visit) error) gin.HandlerFun
 		if v.status == http.StatusServiceUnavailable {
 			c.Header("Retry-After", seconds(err))
 		}
-		c.Header("X-Content-Type-Options", "nosniff")
-		c.Header("Content-Type", contentType(v.reply))
-		maps.Copy(c.Writer.Header(), v.header)
-		c.Data(v.status, c.Writer.Header().Get("Content-Type"), []byte(v.reply))
+		header := c.Writer.Header()
+		header["X-Content-Type-Options"], header["Content-Type"] = nosniff, contentType(v.reply)
+		maps.Copy(header, v.header)
+		c.Data(v.status, header.Get("Content-Type"), []byte(v.reply))
 		h.report(c.Request.Context(), v, err, h.Now().Sub(start))
 		if v.buffer != nil {
 			bodies.Put(v.buffer)
@@ -134,12 +134,19 @@ func seconds(err error) string {
 	return strconv.Itoa(int(wait.Round(time.Second).Seconds()))
 }
 
+// The values of headers that every answer has.
+var (
+	nosniff   = []string{"nosniff"}
+	plainText = []string{"text/plain; charset=utf-8"}
+	jsonText  = []string{"application/json"}
+)
+
 // contentType keeps browsers from running what a handshake echoes.
-func contentType(reply string) string {
+func contentType(reply string) []string {
 	if strings.HasPrefix(reply, "{") && json.Valid([]byte(reply)) {
-		return "application/json"
+		return jsonText
 	}
-	return "text/plain; charset=utf-8"
+	return plainText
 }
 
 // report writes one line and counts. Failures above a bound are only counted: a
@@ -476,10 +483,13 @@ func digest(body []byte, query string) string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
+// tracer follows the provider that is set when the process starts.
+var tracer = otel.Tracer("careerrelay/web")
+
 // traced continues the sender's trace.
 func traced(r *http.Request) (context.Context, trace.Span) {
 	ctx := propagation.TraceContext{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
-	return otel.Tracer("careerrelay/web").Start(ctx, "webhook", trace.WithSpanKind(trace.SpanKindServer))
+	return tracer.Start(ctx, "webhook", trace.WithSpanKind(trace.SpanKindServer))
 }
 
 // traceparent writes the trace of ctx down for the job that follows. Without a
