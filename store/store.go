@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -47,6 +46,7 @@ type Store struct {
 	reads *sql.DB      // behind read
 	write writer
 	pg    bool
+	file  string // of SQLite
 	keys  *keyring
 	idMu  sync.Mutex
 	ids   *ulid.MonotonicEntropy
@@ -105,7 +105,7 @@ func (s *Store) connect(ctx context.Context, o Options) error {
 	if o.URL != "" {
 		return s.connectPostgres(ctx, o.URL)
 	}
-	return s.connectSQLite(ctx, filepath.Join(o.Dir, "careerrelay.db"))
+	return s.connectSQLite(ctx, filepath.Join(o.Dir, databaseFile))
 }
 
 func (s *Store) connectPostgres(ctx context.Context, address string) error {
@@ -135,7 +135,8 @@ func (s *Store) connectSQLite(ctx context.Context, path string) error {
 		return ats.Errorf(ats.Invalid, "the data folder cannot be made: %w", err)
 	}
 	const pragmas = "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=secure_delete(1)&_pragma=cache_size(-16000)&_pragma=wal_autocheckpoint(0)"
-	name := "file:" + (&url.URL{Path: path}).EscapedPath() + pragmas
+	s.file = path
+	name := sqliteName(path) + pragmas
 	writing, err := sql.Open("sqlite", name)
 	if err != nil {
 		return fmt.Errorf("opening %s: %w", path, err)

@@ -87,7 +87,7 @@ Start with: careerrelay demo`,
 	})
 	s.bind(root.PersistentFlags(), lookup)
 	root.AddCommand(
-		serveCommand(s), demoCommand(s), migrateCommand(s), configCommand(s), vendorCommand(s), simulateCommand(s),
+		serveCommand(s), demoCommand(s), migrateCommand(s), backupCommand(s), restoreCommand(s), configCommand(s), vendorCommand(s), simulateCommand(s),
 		deliveryCommand(s), applicationCommand(s), jobCommand(s), batchCommand(s), mailCommand(s), consentCommand(s),
 		personCommand(s), referralCommand(s), creditCommand(s), auditCommand(s), userCommand(s), doctorCommand(s), importCommand(s),
 	)
