@@ -26,6 +26,39 @@ func (t *Tenants) Effective(id string) ([]Value, error) {
 	return slices.Clone(values), nil
 }
 
+// A Change is what a new content of a company's file did to one setting.
+type Change struct {
+	// Key is empty when what changed is not shown: a secret's value, or a file
+	// beside the company's, such as a letter.
+	Key    string `json:"key"`
+	Before string `json:"before"` // "" when the setting was not there
+	After  string `json:"after"`  // "" when it is gone
+}
+
+// changes compares the settings of two contents, in the order of the newer one.
+func changes(before, after []Value) []Change {
+	old := map[string]string{}
+	for _, v := range before {
+		old[v.Key] = v.Value
+	}
+	var out []Change
+	for _, v := range after {
+		if was, ok := old[v.Key]; !ok || was != v.Value {
+			out = append(out, Change{Key: v.Key, Before: was, After: v.Value})
+		}
+		delete(old, v.Key)
+	}
+	for _, v := range before {
+		if was, gone := old[v.Key]; gone {
+			out = append(out, Change{Key: v.Key, Before: was})
+		}
+	}
+	if out == nil {
+		out = []Change{{}}
+	}
+	return out
+}
+
 func (f *file) effective() []Value { return f.values(nil, f.root, companyFile, "") }
 
 func (f *file) values(out []Value, n *yaml.Node, s *shape, path string) []Value {

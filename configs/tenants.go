@@ -36,7 +36,13 @@ type Status struct {
 	File      string    `json:"file"`
 	Hash      string    `json:"hash"`       // of the content in force, without its secrets; "" when there is none
 	AppliedAt time.Time `json:"applied_at"` // zero when nothing is in force
-	Errors    []string  `json:"errors"`     // of the newest content, each with file:line
+	// Generation is the number of the change that put it into force, counted over
+	// all files since the process started.
+	Generation int `json:"generation"`
+	// Changes are what that change did to the settings; none for the first
+	// content of a process.
+	Changes []Change `json:"changes,omitempty"`
+	Errors  []string `json:"errors"` // of the newest content, each with file:line
 }
 
 // Tenants are the companies in force. It may be used concurrently.
@@ -213,7 +219,12 @@ func (t *Tenants) load(id, name string) (applied bool) {
 	case e.applied == sealed: // what is in force is good again
 		return false
 	}
-	e.company, e.values, e.applied = company, s.effective(), sealed
+	values := s.effective()
+	if e.company != nil {
+		e.status.Changes = changes(e.values, values)
+	}
+	e.company, e.values, e.applied = company, values, sealed
+	e.status.Generation = t.now.Load().generation + 1
 	e.status.Hash, e.status.AppliedAt = hash([]*file{s.file}, s.folders), t.options.Now()
 	t.options.Log.Info("company file applied", "company", id, "hash", e.status.Hash)
 	return true

@@ -186,7 +186,7 @@ func TestStatusTellsWhatIsInForce(t *testing.T) {
 		got = append(got, s)
 	}
 	want := []configs.Status{
-		{Company: "acme", File: "acme.yaml", Hash: got[0].Hash, AppliedAt: f.open.Now()},
+		{Company: "acme", File: "acme.yaml", Hash: got[0].Hash, AppliedAt: f.open.Now(), Generation: 2},
 		{Company: "bcme", File: "bcme.yaml", Errors: []string{"bcme.yaml:1: x: no such key; have company, name, locale, time_zone, connections, mail, sending, relay, survey, retention, alerts"}},
 		{Company: "ccme.yml", File: "ccme.yml", Errors: []string{"ccme.yml: rename it to ccme.yaml; this file is not read"}},
 	}
@@ -198,6 +198,20 @@ func TestStatusTellsWhatIsInForce(t *testing.T) {
 	tenants.Reload()
 	if s := f.status(tenants, "acme"); s.Hash != hash {
 		t.Error("the hash tells secrets apart, so it could be used to guess them")
+	}
+	if diff := cmp.Diff([]configs.Change{{}}, f.status(tenants, "acme").Changes); diff != "" {
+		t.Errorf("a secret changed (-want +got):\n%s", diff)
+	}
+	changed := strings.Replace(acmeText, "delay: 24h", "delay: 2h", 1) + "survey: {enabled: true}\n"
+	f.write("acme.yaml", changed)
+	tenants.Reload()
+	s := f.status(tenants, "acme")
+	want2 := []configs.Change{{Key: "sending.delay", Before: "24h", After: "2h"}, {Key: "survey.enabled", Before: "false", After: "true"}}
+	if diff := cmp.Diff(want2, s.Changes); diff != "" {
+		t.Errorf("changes (-want +got):\n%s", diff)
+	}
+	if s.Generation != tenants.Generation() {
+		t.Errorf("generation: got %d, want %d", s.Generation, tenants.Generation())
 	}
 	if b, err := json.Marshal(tenants.Status()[0]); err != nil || !strings.Contains(string(b), `"errors":[]`) {
 		t.Errorf("got %s and %v, want an empty list of errors", b, err)
