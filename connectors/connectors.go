@@ -197,6 +197,9 @@ type Env struct {
 	// URL is the public address of the connection's webhook route, for vendors
 	// that sign it or want to be told it.
 	URL string
+	// Vault keeps the connection's OAuth token. Without it every process gets
+	// its own, which ends with it.
+	Vault Vault
 }
 
 // A Factory opens a connector. It passes decode a pointer to the vendor's

@@ -23,6 +23,7 @@ type Store interface {
 	Outbox
 	Referrals
 	Cursors
+	Subscriptions
 
 	Delivery(ctx context.Context, id string) (record.Delivery, connectors.Delivery, error)
 	Accept(ctx context.Context, j record.Job, d record.Delivery, events []ats.Event, lim record.Limits, decide record.Decider) (record.Accepted, error)

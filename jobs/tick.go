@@ -33,6 +33,7 @@ func (w *Worker) chores() []chore {
 		{"memory", 2 * time.Second, false, w.checkMemory},
 		{"clock", time.Minute, false, w.Store.SyncClock},
 		{"purge", 10 * time.Minute, true, w.purge},
+		{"renew", 10 * time.Minute, true, w.renew},
 	}
 }
 

@@ -161,13 +161,15 @@ func (s *Store) SilencePoll(ctx context.Context, company, connection string) err
 }
 
 // PollBrake is the kind of the brake that says which of a company's connections
-// cannot be swept. It stops no mail.
+// cannot be swept, or whose webhook cannot be renewed. It stops no mail.
 const PollBrake = "poll"
 
 // easePolls opens, changes or closes the poll brake, as the company's
 // connections stand.
 func (t *tx) easePolls(ctx context.Context, company string) error {
-	rows, err := t.QueryContext(ctx, `SELECT connection || ': ' || error FROM cursors WHERE company = $1 AND alarmed = 1 ORDER BY connection`, company)
+	rows, err := t.QueryContext(ctx, `
+		SELECT connection || ': ' || error FROM cursors WHERE company = $1 AND alarmed = 1
+		UNION ALL SELECT connection || ': webhook not renewed: ' || error FROM subscriptions WHERE company = $1 AND alarmed = 1 ORDER BY 1`, company)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/career-relay/connector/jobs"
 	"github.com/career-relay/connector/record"
 	"github.com/career-relay/connector/rules/sending"
+	"github.com/career-relay/connector/store"
 )
 
 // A finding is one answer of the doctor.
@@ -149,11 +150,38 @@ func examineStore(ctx context.Context, s *settings) []finding {
 	for _, b := range brakes {
 		found = append(found, finding{About: "brake", Text: b.Company + ": " + b.Kind + ": " + b.Cause, Cure: "docs/runbook.md says how to decide"})
 	}
+	found = append(found, examineSubscriptions(ctx, db)...)
 	n, err := db.VerifyAudit(ctx)
 	if err != nil {
 		return append(found, wrong("audit log", err, "somebody changed the table; compare with a backup"))
 	}
 	return append(found, finding{About: "audit log", OK: true, Text: fmt.Sprintf("%d entries, unbroken", n)})
+}
+
+// examineSubscriptions looks at the webhooks that end unless they are renewed.
+func examineSubscriptions(ctx context.Context, db *store.Store) []finding {
+	rows, err := db.Subscriptions(ctx, "")
+	if err != nil {
+		return []finding{wrong("webhooks", err, "")}
+	}
+	var found []finding
+	for _, s := range rows {
+		f := finding{About: s.Company + "/" + s.Connection, OK: true, Text: "webhook ends on " + clock(s.EndsAt) + ", is renewed on " + clock(s.DueAt)}
+		switch {
+		case !s.EndsAt.After(db.Now()):
+			f.OK, f.Text = false, "the webhook ended on "+clock(s.EndsAt)
+		case s.Alarmed:
+			f.OK, f.Text = false, "the webhook ends on "+clock(s.EndsAt)+" and is not renewed"
+		}
+		if s.Error != "" {
+			f.Text += ": " + s.Error
+		}
+		if !f.OK {
+			f.Cure = "see that a server runs, correct the cause, then careerrelay vendor subscribe " + s.Company + " " + s.Connection
+		}
+		found = append(found, f)
+	}
+	return found
 }
 
 func examineCounts(c record.Counts) []finding {

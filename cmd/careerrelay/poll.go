@@ -54,6 +54,7 @@ func (p sweeper) worker() (*jobs.Worker, error) {
 		return nil, err
 	}
 	opener := newOpener(p.client, log, p.publicURL)
+	opener.vault = p.db.Vault
 	open := func(company, connection string) (connectors.Connector, error) {
 		c, err := tenants.Company(company)
 		if err != nil {

@@ -106,6 +106,7 @@ func (v *server) run(ctx context.Context, ready func(ctx context.Context) error)
 	}
 	defer func() { err = errors.Join(err, v.db.Close()) }()
 	v.opener = newOpener(v.client, v.log, v.publicURL)
+	v.opener.vault = v.db.Vault
 	v.tenants, err = configs.Open(configs.Options{Dir: v.configs, Lookup: v.lookup, Now: stamp, Log: v.log, Validate: v.opener.check})
 	if err != nil {
 		return err

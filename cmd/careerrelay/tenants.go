@@ -67,7 +67,10 @@ type opener struct {
 	factories map[string]connectors.Factory
 	env       connectors.Env
 	base      string // of our public address
-	open      *cache[map[string]connectors.Connector]
+	// vault returns where the OAuth token of a connection is kept. Without a
+	// database nobody calls a vendor.
+	vault func(company, connection string) connectors.Vault
+	open  *cache[map[string]connectors.Connector]
 }
 
 func newOpener(client *http.Client, log *slog.Logger, base string) *opener {
@@ -87,6 +90,9 @@ func (o *opener) make(c *configs.Company, name string) (connectors.Connector, er
 	}
 	env := o.env
 	env.URL = o.base + "/hooks/" + c.ID + "/" + name
+	if o.vault != nil {
+		env.Vault = o.vault(c.ID, name)
+	}
 	if conn.Own != nil {
 		vendor, factory, err := all.Folder(conn.Own)
 		if err == nil && vendor != conn.Vendor {

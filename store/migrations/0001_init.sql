@@ -342,6 +342,33 @@ CREATE TABLE cursors (
 	PRIMARY KEY (company, connection)
 );
 
+-- Where the OAuth grants of connections stand, encrypted; the version decides
+-- who renews.
+CREATE TABLE grants (
+	company     TEXT NOT NULL,
+	connection  TEXT NOT NULL,
+	version     BIGINT NOT NULL,
+	sealed      BYTES,
+	lease_until BIGINT NOT NULL DEFAULT 0,
+	updated_at  BIGINT NOT NULL,
+	PRIMARY KEY (company, connection)
+);
+
+-- Webhooks that the vendor ends unless they are renewed.
+CREATE TABLE subscriptions (
+	company    TEXT NOT NULL,
+	connection TEXT NOT NULL,
+	vendor     TEXT NOT NULL,
+	id         TEXT NOT NULL,
+	ends_at    BIGINT NOT NULL,
+	renewed_at BIGINT NOT NULL,
+	due_at     BIGINT NOT NULL,
+	failures   BIGINT NOT NULL DEFAULT 0,
+	error      TEXT NOT NULL DEFAULT '',
+	alarmed    BIGINT NOT NULL DEFAULT 0,
+	PRIMARY KEY (company, connection)
+);
+
 CREATE TABLE audit (
 	seq     BIGINT PRIMARY KEY,
 	at      BIGINT NOT NULL,

@@ -174,6 +174,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	s.Renewals++
 	token := fmt.Sprintf("token-%d", s.Renewals)
 	s.tokens[token] = s.Now().Add(life)
+	s.refresh = fmt.Sprintf("refresh-%d", s.Renewals) // each is taken once
 	apitest.Write(w, http.StatusOK, object{"access_token": token, "expires_in": int(life.Seconds()), "token_type": "Bearer", "refresh_token": s.refresh, "api": s.region})
 }
 
