@@ -56,8 +56,8 @@ func (w *Worker) renew(ctx context.Context) error {
 // renewOne renews one webhook and keeps how that went.
 func (w *Worker) renewOne(ctx context.Context, c *configs.Company, s record.Subscription) error {
 	made, err := w.subscribe(ctx, c, s)
-	if ctx.Err() != nil {
-		return nil // our own shutdown is no failure
+	if err != nil && ctx.Err() != nil { // our own shutdown is no failure of the vendor's
+		return ctx.Err()
 	}
 	if err == nil && made.Until.IsZero() { // it goes on for ever now
 		return w.Store.DropSubscription(ctx, s.Company, s.Connection)

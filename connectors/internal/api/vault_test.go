@@ -32,10 +32,11 @@ func (r *rotator) at() time.Time {
 	return r.now
 }
 
-func (r *rotator) pass(d time.Duration) {
+// pass lets all access tokens end.
+func (r *rotator) pass() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.now = r.now.Add(d)
+	r.now = r.now.Add(time.Hour)
 }
 
 func (r *rotator) tokens() int {
@@ -93,7 +94,7 @@ func TestRotatedTokens(t *testing.T) {
 		c := r.process(t, nil, "refresh-0", nil)
 		for range 3 {
 			get(t, "a call", c, "")
-			r.pass(time.Hour)
+			r.pass()
 		}
 		if r.tokens() != 3 {
 			t.Errorf("got %d tokens, want 3", r.tokens())
@@ -107,7 +108,7 @@ func TestRotatedTokens(t *testing.T) {
 		if r.tokens() != 1 {
 			t.Errorf("got %d tokens, want the first to be shared", r.tokens())
 		}
-		r.pass(time.Hour)
+		r.pass()
 		get(t, "after its end", r.process(t, v, "refresh-0", nil), "")
 		if r.tokens() != 2 || r.refused > 0 {
 			t.Errorf("got %d tokens and %d refusals, want 2 and none", r.tokens(), r.refused)
@@ -128,7 +129,7 @@ func TestRotatedTokens(t *testing.T) {
 			if r.tokens() != round {
 				t.Errorf("round %d: got %d tokens", round, r.tokens())
 			}
-			r.pass(time.Hour)
+			r.pass()
 		}
 	})
 	t.Run("a token that ended early for all", func(t *testing.T) {
@@ -158,7 +159,7 @@ func TestRotatedTokens(t *testing.T) {
 		v.Break(ats.Errorf(ats.Busy, "database away"))
 		c := r.process(t, v, "refresh-0", nil)
 		get(t, "the call goes on", c, "")
-		r.pass(time.Hour)
+		r.pass()
 		get(t, "and the next, with the token that only this process has", c, "")
 		v.Break(nil)
 		get(t, "it is back", c, "")
