@@ -165,9 +165,23 @@ type (
 		Unsubscribe(ctx context.Context, id string) error
 	}
 
-	// A Pusher creates a candidate in the vendor's system.
+	// A Pusher creates a candidate in the vendor's system, with us as the source
+	// and a note that says so, as far as the vendor has places for them. The
+	// error is ats.Unclear when nobody can tell whether the vendor did it.
 	Pusher interface {
 		Push(ctx context.Context, c ats.Candidate, jobID string) (ref string, err error)
+	}
+
+	// A Finder is a Pusher that looks for what it would create, so that Push may
+	// be repeated whatever became of it before.
+	Finder interface {
+		Finds() bool
+	}
+
+	// A JobLister lists the jobs that are open, which are those that Push can
+	// name. An error ends the list.
+	JobLister interface {
+		Jobs(ctx context.Context) iter.Seq2[ats.Job, error]
 	}
 )
 

@@ -11,6 +11,7 @@ import (
 	"github.com/career-relay/connector/connectors"
 	"github.com/career-relay/connector/connectors/ashby"
 	"github.com/career-relay/connector/connectors/breezy"
+	"github.com/career-relay/connector/connectors/greenhouse"
 	herphire "github.com/career-relay/connector/connectors/herp-hire"
 	"github.com/career-relay/connector/connectors/icims"
 	"github.com/career-relay/connector/connectors/jobadder"
@@ -36,6 +37,7 @@ import (
 var coded = map[string]func(spec.Spec, connectors.Env, func(any) error) (connectors.Connector, error){
 	"ashby":               ashby.Open,
 	"breezy":              breezy.Open,
+	"greenhouse":          greenhouse.Open,
 	"herp-hire":           herphire.Open,
 	"icims":               icims.Open,
 	"jobadder":            jobadder.Open,

@@ -53,6 +53,8 @@ var (
 	_ connectors.Checker    = (*Connector)(nil)
 	_ connectors.Subscriber = (*Connector)(nil)
 	_ connectors.Pusher     = (*Connector)(nil)
+	_ connectors.Finder     = (*Connector)(nil)
+	_ connectors.JobLister  = (*Connector)(nil)
 )
 
 // Open opens a connection.
@@ -237,6 +239,9 @@ func (c *Connector) Push(ctx context.Context, candidate ats.Candidate, jobID str
 	return made.ID, err
 }
 
+// Finds implements connectors.Finder.
+func (c *Connector) Finds() bool { return true }
+
 // find looks for a person and for the person's application for a job.
 func (c *Connector) find(ctx context.Context, email, jobID string) (person, application string, err error) {
 	var found []struct{ ID string }
@@ -266,37 +271,50 @@ func (c *Connector) create(ctx context.Context, method string, in object, out an
 	if c.sourceID != "" {
 		in["sourceId"] = c.sourceID
 	}
-	return c.answer(method, func(a any) error { return c.api.Create(ctx, "/"+method, in, a) }, out)
+	_, err := c.answer(method, func(a any) error { return c.api.Create(ctx, "/"+method, in, a) }, out)
+	return err
 }
 
 // call calls a method that may be called again; all of Ashby's are POST.
 func (c *Connector) call(ctx context.Context, method string, in, out any) error {
+	_, err := c.list(ctx, method, in, out)
+	return err
+}
+
+// list is call for a method that may have further pages; next is the cursor of
+// the next one.
+func (c *Connector) list(ctx context.Context, method string, in, out any) (next string, err error) {
 	return c.answer(method, func(a any) error { return c.api.Post(ctx, "/"+method, in, a) }, out)
 }
 
 // answer reads what is in an answer. Most of Ashby's errors come with 200.
-func (c *Connector) answer(method string, call func(any) error, out any) error {
+func (c *Connector) answer(method string, call func(any) error, out any) (next string, err error) {
 	var a struct {
-		Success   bool
-		Results   json.RawMessage
-		Errors    []any
-		ErrorInfo struct{ Code string }
+		Success           bool
+		Results           json.RawMessage
+		MoreDataAvailable bool
+		NextCursor        string
+		Errors            []any
+		ErrorInfo         struct{ Code string }
 	}
 	if err := call(&a); err != nil {
-		return err
+		return "", err
 	}
 	if !a.Success {
-		return refused(method, a.ErrorInfo.Code, fmt.Sprint(a.Errors...))
+		return "", refused(method, a.ErrorInfo.Code, fmt.Sprint(a.Errors...))
 	}
 	if out == nil {
-		return nil
+		return "", nil
 	}
 	d := json.NewDecoder(strings.NewReader(string(a.Results)))
 	d.UseNumber()
 	if d.Decode(out) != nil {
-		return ats.Errorf(ats.Invalid, "%s: the results are not those that this connector knows", method)
+		return "", ats.Errorf(ats.Invalid, "%s: the results are not those that this connector knows", method)
 	}
-	return nil
+	if !a.MoreDataAvailable {
+		a.NextCursor = ""
+	}
+	return a.NextCursor, nil
 }
 
 // plainCode is what the name of an error looks like. Other texts may hold

@@ -46,6 +46,7 @@ var (
 	_ connectors.Checker    = (*Connector)(nil)
 	_ connectors.Subscriber = (*Connector)(nil)
 	_ connectors.Pusher     = (*Connector)(nil)
+	_ connectors.JobLister  = (*Connector)(nil)
 )
 
 // Open opens a connection.

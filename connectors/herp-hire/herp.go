@@ -55,9 +55,10 @@ type Connector struct {
 }
 
 var (
-	_ connectors.Poller  = (*Connector)(nil)
-	_ connectors.Pager   = (*Connector)(nil)
-	_ connectors.Checker = (*Connector)(nil)
+	_ connectors.Poller    = (*Connector)(nil)
+	_ connectors.Pager     = (*Connector)(nil)
+	_ connectors.Checker   = (*Connector)(nil)
+	_ connectors.JobLister = (*Connector)(nil)
 )
 
 // Open opens a connection.

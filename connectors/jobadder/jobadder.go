@@ -71,6 +71,8 @@ var (
 	_ connectors.Pager      = (*Connector)(nil)
 	_ connectors.Subscriber = (*Connector)(nil)
 	_ connectors.Pusher     = (*Connector)(nil)
+	_ connectors.Finder     = (*Connector)(nil)
+	_ connectors.JobLister  = (*Connector)(nil)
 )
 
 // Open opens a connection.
@@ -336,6 +338,9 @@ func (c *Connector) Push(ctx context.Context, candidate ats.Candidate, jobID str
 	}
 	return have.Items[0].ApplicationID.String(), nil
 }
+
+// Finds implements connectors.Finder.
+func (c *Connector) Finds() bool { return true }
 
 // person finds a person by the address, or makes one.
 func (c *Connector) person(ctx context.Context, p api.Person) (json.Number, error) {

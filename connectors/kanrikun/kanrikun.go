@@ -56,8 +56,9 @@ type Connector struct {
 }
 
 var (
-	_ connectors.Poller = (*Connector)(nil)
-	_ connectors.Pager  = (*Connector)(nil)
+	_ connectors.Poller  = (*Connector)(nil)
+	_ connectors.Pager   = (*Connector)(nil)
+	_ connectors.Checker = (*Connector)(nil)
 )
 
 // Open opens a connection.
@@ -203,7 +204,7 @@ func (c *Connector) Poll(ctx context.Context, text string) (news []connectors.Pa
 	}
 	asked := c.now()
 	for range pagesAtOnce {
-		rows, total, err := c.page(ctx, at)
+		rows, total, err := c.page(ctx, at.Page, map[string]any{"status": statuses[at.Step]})
 		if err != nil {
 			return news, at.text(set), err
 		}
@@ -273,13 +274,13 @@ type answer struct {
 // plainID is what an id looks like.
 var plainID = regexp.MustCompile(`^[0-9]{1,18}$`)
 
-// page reads one page of the students of a status.
-func (c *Connector) page(ctx context.Context, at cursor) (rows []student, total int, err error) {
+// page reads one page of the students who are searched for.
+func (c *Connector) page(ctx context.Context, number int, search map[string]any) (rows []student, total int, err error) {
 	request := fields
 	if c.consent != "" {
 		request = append(slices.Clip(request), "ef_items")
 	}
-	in := map[string]any{"page": at.Page, "size": perPage, "search": map[string]int{"status": statuses[at.Step]}, "request": request}
+	in := map[string]any{"page": number, "size": perPage, "search": search, "request": request}
 	var out answer
 	err = c.api.Post(ctx, "/new-graduate/v1.0/student/get", in, &out)
 	if ats.FaultOf(err) == ats.Denied { // the token may have ended early

@@ -345,3 +345,47 @@ func TestSettings(t *testing.T) {
 		}
 	}
 }
+
+// TestState asks for one student: by the address, or among the rejected.
+func TestState(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change map[string]any
+		email  ats.Email
+		more   int // further rejected students
+		want   ats.State
+		fault  ats.Fault
+		calls  int
+	}{
+		"still rejected":                       {map[string]any{"status": 8.0}, "a@example.jp", 0, ats.Rejected, "", 2},
+		"goes on again":                        {map[string]any{"status": 2.0}, "a@example.jp", 0, ats.Reopened, "", 2},
+		"hired after all":                      {map[string]any{"status": 4.0}, "a@example.jp", 0, ats.Hired, "", 2},
+		"written to at the other address":      {map[string]any{"status": 8.0}, "mobile@example.jp", 0, ats.Rejected, "", 3},
+		"behind many":                          {map[string]any{"status": 8.0}, "mobile@example.jp", 250, ats.Rejected, "", 5},
+		"goes on and has another address":      {map[string]any{"status": 2.0}, "mobile@example.jp", 0, "", ats.NotFound, 3},
+		"nobody said which address":            {map[string]any{"status": 8.0}, "", 0, ats.Rejected, "", 2},
+		"a status that the vendor has not got": {map[string]any{"status": 9.0}, "a@example.jp", 0, "", ats.Invalid, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, s *kanrikuntest.Server) {
+				for i := range tt.more {
+					s.Change(800000+i, map[string]any{"status": 8.0, "pc_email": "other@example.jp"})
+				}
+				tt.change["pc_email"] = "a@example.jp"
+				s.Change(900001, tt.change)
+				got, err := connect(t, s, "").State(t.Context(), ats.Event{Application: "900001", State: ats.Rejected, Candidate: ats.Candidate{Email: tt.email}})
+				if got != tt.want || ats.FaultOf(err) != tt.fault || s.Calls() != tt.calls {
+					t.Errorf("got %q, %v after %d calls, want %q, %q after %d", got, err, s.Calls(), tt.want, tt.fault, tt.calls)
+				}
+			})
+		})
+	}
+	inBubble(t, func(t *testing.T, s *kanrikuntest.Server) {
+		if _, err := connect(t, s, "").State(t.Context(), ats.Event{Application: "x"}); ats.FaultOf(err) != ats.Invalid || s.Calls() != 0 {
+			t.Errorf("got %v", err)
+		}
+		s.Fail(0, 500)
+		if _, err := connect(t, s, "").State(t.Context(), ats.Event{Application: "1"}); ats.FaultOf(err) != ats.Busy {
+			t.Errorf("down: got %v", err)
+		}
+	})
+}

@@ -34,6 +34,7 @@ type Settings struct {
 	// ConsentValue is what the field of the consent holds when somebody agreed
 	// to be introduced. Without it the usual words for yes count.
 	ConsentValue string `yaml:"consent_value"`
+	Push         *Push  `yaml:"push"`
 }
 
 // shortest is the least length of the secret in the address: nothing else keeps
@@ -89,6 +90,8 @@ var (
 	_ connectors.Redactor  = (*Connector)(nil)
 	_ connectors.Poller    = (*Connector)(nil)
 	_ connectors.Pager     = (*Connector)(nil)
+	_ connectors.Pusher    = (*Connector)(nil)
+	_ connectors.Finder    = (*Connector)(nil)
 )
 
 // Open opens a connection.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/url"
 	"regexp"
@@ -27,6 +28,8 @@ type Settings struct {
 	// Reasons says what an archive reason means, by its text or its id:
 	// company, candidate, unknown, closed or ignore.
 	Reasons map[string]string `yaml:"reasons"`
+	// UserID is in whose name candidates are put into Lever.
+	UserID string `yaml:"user_id"`
 }
 
 // Validate reports every problem in s that its own keys have.
@@ -58,11 +61,15 @@ type Connector struct {
 	*spec.Connector
 	api     *api.Client
 	reasons map[string]string // by text in lower case, or id
+	user    string
+	log     *slog.Logger
 }
 
 var (
 	_ connectors.Completer = (*Connector)(nil)
 	_ connectors.Checker   = (*Connector)(nil)
+	_ connectors.JobLister = (*Connector)(nil)
+	_ connectors.Pusher    = (*Connector)(nil)
 )
 
 // Open opens a connection.
@@ -71,7 +78,7 @@ func Open(s spec.Spec, env connectors.Env, decode func(any) error) (connectors.C
 	if err := decode(&set); err != nil {
 		return nil, err
 	}
-	c := &Connector{reasons: map[string]string{}}
+	c := &Connector{reasons: map[string]string{}, user: set.UserID, log: env.Log}
 	for reason, word := range set.Reasons {
 		c.reasons[reasonKey(reason)] = word
 	}

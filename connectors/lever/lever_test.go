@@ -451,7 +451,7 @@ func TestAccount(t *testing.T) {
 		"no key":               {"GET", one, "", "", 401},
 		"another key":          {"GET", one, "other", "", 401},
 		"a password":           {"GET", one, "key", "x", 401},
-		"a write":              {"POST", one, "key", "", 405},
+		"a write":              {"PUT", one, "key", "", 405},
 		"another version":      {"GET", "/v2/opportunities", "key", "", 404},
 		"an unknown kind":      {"GET", "/v1/users/1", "key", "", 404},
 		"an unknown id":        {"GET", "/v1/postings/1", "key", "", 404},

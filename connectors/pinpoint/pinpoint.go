@@ -50,6 +50,7 @@ var (
 	_ connectors.Completer = (*Connector)(nil)
 	_ connectors.Checker   = (*Connector)(nil)
 	_ connectors.Pusher    = (*Connector)(nil)
+	_ connectors.JobLister = (*Connector)(nil)
 )
 
 // Open opens a connection.

@@ -33,8 +33,9 @@ type Connector struct {
 }
 
 var (
-	_ connectors.Checker = (*Connector)(nil)
-	_ connectors.Pusher  = (*Connector)(nil)
+	_ connectors.Checker   = (*Connector)(nil)
+	_ connectors.Pusher    = (*Connector)(nil)
+	_ connectors.JobLister = (*Connector)(nil)
 )
 
 // plainID is what the ids of Recruitee look like.

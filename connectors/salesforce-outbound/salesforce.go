@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/connectors"
@@ -104,15 +105,19 @@ func (s Settings) oauth() *api.OAuth {
 // A Connector reads in Salesforce's API what its messages only hint at.
 type Connector struct {
 	*spec.Connector
+	api.Sweeping
 	api   *api.Client
 	set   Settings
 	reads fields.Reader
+	now   func() time.Time
 }
 
 var (
 	_ connectors.Completer = (*Connector)(nil)
 	_ connectors.Checker   = (*Connector)(nil)
 	_ connectors.Redactor  = (*Connector)(nil)
+	_ connectors.Poller    = (*Connector)(nil)
+	_ connectors.Pager     = (*Connector)(nil)
 )
 
 // Open opens a connection.
@@ -121,7 +126,7 @@ func Open(s spec.Spec, env connectors.Env, decode func(any) error) (connectors.C
 	if err := decode(&set); err != nil {
 		return nil, err
 	}
-	c := &Connector{set: set, reads: fields.Reader{Map: set.Fields, ConsentValue: set.ConsentValue}}
+	c := &Connector{set: set, now: env.Now, reads: fields.Reader{Map: set.Fields, ConsentValue: set.ConsentValue}}
 	errs := []error{set.Validate()}
 	var err error
 	c.reads.Words, err = spec.NewVocabulary("outcomes", set.Outcomes)
@@ -241,15 +246,7 @@ func (c *Connector) Redact(p connectors.Payload) connectors.Payload {
 		p.Body = session.ReplaceAll(p.Body, []byte("$1"))
 		return p // somebody must look at it
 	}
-	var b bytes.Buffer
-	_, _ = fmt.Fprintf(&b, `<soapenv:Envelope xmlns:soapenv="%s" xmlns:xsi="%s"><soapenv:Body><notifications xmlns="%s"><OrganizationId>%s</OrganizationId>`,
-		soap, instance, outbound, escaped(m.Body.Notifications.Organization))
-	for _, n := range m.Body.Notifications.List {
-		_, _ = fmt.Fprintf(&b, `<Notification><Id>%s</Id><sObject xsi:type="%s" xmlns:sf="%s"><sf:Id>%s</sf:Id></sObject></Notification>`,
-			escaped(n.ID), escaped(n.Object.Type), sobject, escaped(n.Object.ID))
-	}
-	b.WriteString(`</notifications></soapenv:Body></soapenv:Envelope>`)
-	p.Body = b.Bytes()
+	p.Body = envelope(m.Body.Notifications.Organization, m.Body.Notifications.List...)
 	return p
 }
 

@@ -371,3 +371,73 @@ func TestFieldsAreNamed(t *testing.T) {
 		t.Errorf("got %s, %v", text, err)
 	}
 }
+
+// TestPoll finds what no message told, page by page, and reads it again as a
+// message would be.
+func TestPoll(t *testing.T) {
+	at := evening.Add(-48 * time.Hour)
+	s := salesforcetest.New("id", "hush", func() time.Time { return at })
+	s.Page = 2
+	file, err := spec.Shipped("salesforce-outbound")
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened, err := salesforce.Open(file, connectors.Env{HTTP: &http.Client{Transport: s}, Now: func() time.Time { return at }}, func(v any) error {
+		return yaml.Unmarshal([]byte("vendor: salesforce-outbound\n"+settings), v)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := opened.(*salesforce.Connector)
+	s.Edit(salesforcetest.Rejected, nil) // just before the connection
+	at = at.Add(time.Minute)
+	sweep := func(cursor string) (map[string]connectors.Payload, string) {
+		t.Helper()
+		told := map[string]connectors.Payload{}
+		for {
+			news, next, err := c.Poll(t.Context(), cursor)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range news {
+				events, err := c.Decode(p)
+				if err != nil || len(events) != 1 {
+					t.Fatalf("%v, %v", events, err)
+				}
+				told[events[0].Application] = p
+			}
+			if cursor = next; !c.More(cursor) {
+				return told, cursor
+			}
+		}
+	}
+	told, cursor := sweep("")
+	if len(told) != 0 || s.Calls() != 0 {
+		t.Errorf("the first time: got %v after %d calls", told, s.Calls())
+	}
+	at = at.Add(5 * time.Minute)
+	const lost, ongoing = "a0B5i000000A007EAA", "a0B5i000000A008EAA"
+	s.Edit(lost, map[string]any{"Result__c": "不採用"})
+	s.Edit(ongoing, map[string]any{"Result__c": nil, "Stage__c": nil})
+	s.Edit(salesforcetest.Withdrawn, nil)
+	at = at.Add(time.Minute)
+	told, cursor = sweep(cursor)
+	if len(told) != 2 || told[lost].Body == nil || told[lost].History() || told[salesforcetest.Withdrawn].Body == nil {
+		t.Errorf("got %d: %v", len(told), told)
+	}
+	e := ats.Event{Application: lost, State: ats.Rejected}
+	if err := c.Complete(t.Context(), &e); err != nil || e.State != ats.Rejected || e.Side != ats.Company {
+		t.Errorf("got %+v, %v", e, err)
+	}
+	first := c.Key(told[lost])
+	again, cursor := sweep(cursor) // within the overlap
+	if got := c.Key(again[lost]); got != first || first == "" {
+		t.Errorf("the same change has the keys %q and %q", first, got)
+	}
+	at = at.Add(time.Hour)
+	s.Edit(lost, map[string]any{"Stage__c": "書類選考"})
+	again, _ = sweep(cursor)
+	if got := c.Key(again[lost]); got == first || got == "" {
+		t.Errorf("another change has the key %q again", got)
+	}
+}

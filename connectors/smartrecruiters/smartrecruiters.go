@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -22,12 +23,45 @@ import (
 type Settings struct {
 	spec.Settings `yaml:",inline"`
 	APIKey        ats.Secret `yaml:"api_key"`
-	APIURL        string     `yaml:"api_url"` // default https://api.smartrecruiters.com
+	// ClientID and ClientSecret are an OAuth client, in place of APIKey; without
+	// RefreshToken it speaks for itself.
+	ClientID     string     `yaml:"client_id"`
+	ClientSecret ats.Secret `yaml:"client_secret"`
+	RefreshToken ats.Secret `yaml:"refresh_token"`
+	TokenURL     string     `yaml:"token_url"` // default https://api.smartrecruiters.com/identity/oauth/token
+	APIURL       string     `yaml:"api_url"`   // default https://api.smartrecruiters.com
+	// ReadConsents lets rules see what the candidate decided, as .consents; what
+	// its words mean the company's own rules say.
+	ReadConsents bool `yaml:"read_consents"`
 	// AlertTo gets SmartRecruiters' mail about deliveries that fail.
 	AlertTo string `yaml:"alert_to"`
 	// Source is that of the candidates that we create, by the ids of
 	// GET /configuration/sources.
 	Source Source `yaml:"source"`
+}
+
+// Validate reports every problem in s that its own keys have.
+func (s Settings) Validate() error {
+	client := s.ClientID != "" || s.ClientSecret != "" || s.RefreshToken != ""
+	switch {
+	case s.APIKey == "" && !client:
+		return errors.New("api_key: required, or client_id and client_secret; SmartRecruiters' webhooks say only which application changed")
+	case s.APIKey != "" && client:
+		return errors.New("api_key: write either this or client_id and client_secret")
+	case client && (s.ClientID == "" || s.ClientSecret == ""):
+		return errors.New("client_id, client_secret: an OAuth client needs both")
+	}
+	return nil
+}
+
+// oauth is how tokens are got.
+func (s Settings) oauth() *api.OAuth {
+	grant := url.Values{"grant_type": {"client_credentials"}, "client_id": {s.ClientID}, "client_secret": {string(s.ClientSecret)}}
+	if s.RefreshToken != "" {
+		grant.Set("grant_type", "refresh_token")
+		grant.Set("refresh_token", string(s.RefreshToken))
+	}
+	return &api.OAuth{URL: s.TokenURL, Grant: grant}
 }
 
 // A Source is one of the company's sources of candidates.
@@ -38,10 +72,11 @@ type Source struct {
 }
 
 const (
-	defaultURL = "https://api.smartrecruiters.com"
-	perSecond  = 10
-	burst      = 8                // as many calls as may run at once
-	timeout    = 30 * time.Second // the activation of a webhook waits for our answer
+	defaultURL      = "https://api.smartrecruiters.com"
+	defaultTokenURL = "https://api.smartrecruiters.com/identity/oauth/token" //nolint:gosec // an address
+	perSecond       = 10
+	burst           = 8                // as many calls as may run at once
+	timeout         = 30 * time.Second // the activation of a webhook waits for our answer
 )
 
 // A Connector reads in SmartRecruiters' API what its webhooks only announce.
@@ -57,25 +92,25 @@ var (
 	_ connectors.Checker    = (*Connector)(nil)
 	_ connectors.Subscriber = (*Connector)(nil)
 	_ connectors.Pusher     = (*Connector)(nil)
+	_ connectors.JobLister  = (*Connector)(nil)
 )
 
 // Open opens a connection.
 func Open(s spec.Spec, env connectors.Env, decode func(any) error) (connectors.Connector, error) {
-	set := Settings{APIURL: defaultURL}
+	set := Settings{APIURL: defaultURL, TokenURL: defaultTokenURL}
 	if err := decode(&set); err != nil {
 		return nil, err
 	}
 	c := &Connector{set: set, log: env.Log}
-	var errs []error
-	if set.APIKey == "" {
-		errs = append(errs, errors.New("api_key: required; SmartRecruiters' webhooks say only which application changed"))
-	}
+	errs := []error{set.Validate()}
 	var err error
 	c.Connector, err = spec.New(s, set.Settings)
 	errs = append(errs, err)
-	c.api, err = api.New(env, api.Options{
-		Base: set.APIURL, Auth: api.Header("X-SmartToken", "", set.APIKey), Rate: perSecond, Burst: burst, Timeout: timeout,
-	})
+	o := api.Options{Base: set.APIURL, Rate: perSecond, Burst: burst, Timeout: timeout, Auth: api.Header("X-SmartToken", "", set.APIKey)}
+	if set.APIKey == "" {
+		o.OAuth = set.oauth()
+	}
+	c.api, err = api.New(env, o)
 	errs = append(errs, err)
 	if err := errors.Join(errs...); err != nil {
 		return nil, ats.Errorf(ats.Invalid, "%w", err)
@@ -105,6 +140,11 @@ func (c *Connector) Complete(ctx context.Context, e *ats.Event) error {
 		candidate, job, _ := strings.Cut(e.Application, ":")
 		if err := c.add(ctx, answers, "candidate", "/candidates/"+candidate); err != nil {
 			return err
+		}
+		if c.set.ReadConsents {
+			if err := c.add(ctx, answers, "consents", "/candidates/"+candidate+"/consents"); err != nil && !gone(err) {
+				return err
+			}
 		}
 		// A job that may not be read leaves its department out.
 		if err := c.add(ctx, answers, "job", "/jobs/"+job); err != nil && !gone(err) {

@@ -373,7 +373,7 @@ func TestSettings(t *testing.T) {
 	for name, tt := range map[string]struct{ settings, want string }{
 		"no key":            {"secrets: [s]", "api_key: required"},
 		"no secret":         {"api_key: key", "secrets: required"},
-		"all of it at once": {"{}", "api_key: required; SmartRecruiters' webhooks say only which application changed\nsecrets: required"},
+		"all of it at once": {"{}", "api_key: required, or client_id and client_secret; SmartRecruiters' webhooks say only which application changed\nsecrets: required"},
 		"an unknown key":    {settings + "reasons: {}", "field reasons not found"},
 	} {
 		if tt.settings == "{}" {
@@ -440,6 +440,65 @@ func TestAccount(t *testing.T) {
 	for i := range 11 {
 		if got := call(still, "GET", list, "key", "").StatusCode; (got == http.StatusTooManyRequests) != (i == 10) {
 			t.Errorf("call %d at once: got %d", i+1, got)
+		}
+	}
+}
+
+// TestOAuth speaks for itself, or by a grant whose refresh token is taken once.
+func TestOAuth(t *testing.T) {
+	for name, refresh := range map[string]string{"client credentials": "", "a refresh token": "refresh-0"} {
+		t.Run(name, func(t *testing.T) {
+			s := account(t)
+			s.Refresh(refresh)
+			set := "secrets: [key-1]\nclient_id: client\nclient_secret: key\ntoken_url: " + smartrecruiterstest.URL + "/identity/oauth/token\n"
+			if refresh != "" {
+				set += "refresh_token: " + refresh + "\n"
+			}
+			c := connect(t, s, set)
+			for range 3 {
+				if state, err := c.State(t.Context(), hint()); state != ats.Rejected || err != nil {
+					t.Fatalf("got %q, %v", state, err)
+				}
+				s.Expire()
+			}
+			if s.Tokens() != 3 {
+				t.Errorf("%d tokens, want 3", s.Tokens())
+			}
+		})
+	}
+	s := account(t)
+	if _, err := connect(t, s, "secrets: [key-1]\nclient_id: client\nclient_secret: other\ntoken_url: "+smartrecruiterstest.URL+"/identity/oauth/token\n").State(t.Context(), hint()); ats.FaultOf(err) != ats.Denied {
+		t.Errorf("a wrong secret: got %v", err)
+	}
+	for set, want := range map[string]string{
+		"api_key: k\nclient_id: c\nclient_secret: s\n": "either this or",
+		"client_id: c\n":     "needs both",
+		"refresh_token: r\n": "needs both",
+	} {
+		if _, err := open("secrets: [key-1]\n"+set, s, nil); ats.FaultOf(err) != ats.Invalid || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v", set, err)
+		}
+	}
+}
+
+// TestConsents lets the company say what the candidate's decisions mean.
+func TestConsents(t *testing.T) {
+	rule := "read_consents: true\nmap: {consent: '[.consents.decisions[]? | select(.scope == \"RELAY\") | .status == \"ALLOWED\"] | if length == 0 then null elif .[0] then \"yes\" else \"no\" end'}\n"
+	for name, tt := range map[string]struct {
+		status string
+		hidden bool
+		want   ats.Consent
+	}{"agreed": {"ALLOWED", false, ats.ConsentYes}, "refused": {"REFUSED", false, ats.ConsentNo}, "not asked": {"", false, ""}, "may not be read": {"ALLOWED", true, ""}} {
+		s := account(t)
+		if tt.status != "" {
+			s.Consent("RELAY", tt.status)
+		}
+		if tt.hidden {
+			s.Hide("/candidates/" + smartrecruiterstest.Candidate + "/consents")
+		}
+		e := hint()
+		if err := connect(t, s, settings+rule).Complete(t.Context(), &e); err != nil || e.Consent != tt.want {
+			t.Errorf("%s: got %q, %v, want %q", name, e.Consent, err, tt.want)
 		}
 	}
 }

@@ -60,6 +60,8 @@ var (
 	_ connectors.Pager     = (*Connector)(nil)
 	_ connectors.Completer = (*Connector)(nil)
 	_ connectors.Checker   = (*Connector)(nil)
+	_ connectors.Pusher    = (*Connector)(nil)
+	_ connectors.JobLister = (*Connector)(nil)
 )
 
 // Open opens a connection.

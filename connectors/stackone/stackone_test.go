@@ -326,3 +326,34 @@ func TestServer(t *testing.T) {
 		}
 	}
 }
+
+func TestPush(t *testing.T) {
+	s, _, conn := account(t, "")
+	person := ats.Candidate{Name: "佐藤 美咲", Email: "misaki.sato@example.jp"}
+	ref, err := conn.Push(t.Context(), person, stackonetest.Job)
+	want := []map[string]any{
+		{"first_name": "美咲", "last_name": "佐藤", "name": "佐藤 美咲", "email": "misaki.sato@example.jp"},
+		{"candidate_id": "candidates-1", "job_id": stackonetest.Job, "source": map[string]any{"value": "キャリアリレー経由 (introduced by Career Relay)"}},
+	}
+	if diff := cmp.Diff(want, s.Created); diff != "" || ref != "applications-2" || err != nil {
+		t.Errorf("got %q, %v (-want +got):\n%s", ref, err, diff)
+	}
+	for name, tt := range map[string]struct {
+		candidate ats.Candidate
+		job       string
+		fail      []int
+		fault     ats.Fault
+	}{
+		"nobody":                          {ats.Candidate{}, stackonetest.Job, nil, ats.Invalid},
+		"a job that is a way":             {person, "../users", nil, ats.Invalid},
+		"no such job":                     {person, "other", nil, ats.Invalid},
+		"nobody knows of the candidate":   {person, stackonetest.Job, []int{502}, ats.Unclear},
+		"nobody knows of the application": {person, stackonetest.Job, []int{0, 502}, ats.Unclear},
+		"too many calls":                  {person, stackonetest.Job, []int{429}, ats.Busy},
+	} {
+		s.Fail(tt.fail...)
+		if _, err := conn.Push(t.Context(), tt.candidate, tt.job); ats.FaultOf(err) != tt.fault || strings.Contains(err.Error(), "misaki") {
+			t.Errorf("%s: got %v, want %s", name, err, tt.fault)
+		}
+	}
+}

@@ -60,6 +60,7 @@ var (
 	_ connectors.Poller    = (*Connector)(nil)
 	_ connectors.Pager     = (*Connector)(nil)
 	_ connectors.Pusher    = (*Connector)(nil)
+	_ connectors.JobLister = (*Connector)(nil)
 )
 
 // Open opens a connection.

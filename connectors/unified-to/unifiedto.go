@@ -65,6 +65,7 @@ var (
 	_ connectors.Checker    = (*Connector)(nil)
 	_ connectors.Subscriber = (*Connector)(nil)
 	_ connectors.Pusher     = (*Connector)(nil)
+	_ connectors.JobLister  = (*Connector)(nil)
 )
 
 // Open opens a connection.

@@ -73,6 +73,7 @@ var (
 	_ connectors.Poller     = (*Connector)(nil)
 	_ connectors.Subscriber = (*Connector)(nil)
 	_ connectors.Pusher     = (*Connector)(nil)
+	_ connectors.JobLister  = (*Connector)(nil)
 )
 
 // Open opens a connection.

@@ -142,6 +142,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if !apitest.Read(w, r, &in) {
 		return
 	}
+	if method == "job.list" {
+		s.list(w, in)
+		return
+	}
 	answer, code := s.call(method, in)
 	switch {
 	case code == "unknown":
@@ -151,6 +155,31 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	default:
 		apitest.Write(w, http.StatusOK, object{"success": true, "results": answer})
 	}
+}
+
+// list answers one page of the jobs.
+func (s *Server) list(w http.ResponseWriter, in object) {
+	statuses, _ := in["status"].([]any)
+	size, _ := in["limit"].(float64)
+	start := 0
+	if text, ok := in["cursor"].(string); ok {
+		if _, err := fmt.Sscanf(text, "cursor-%d", &start); err != nil {
+			refuse(w, "invalid_input")
+			return
+		}
+	}
+	if size < 1 || size > 100 {
+		refuse(w, "invalid_input")
+		return
+	}
+	part, more := apitest.Part(s.Shown(slices.Contains(statuses, any("Open")), func(j apitest.Job) object {
+		return object{"id": j.ID(), "title": j.Title, "status": map[bool]string{true: "Open", false: "Closed"}[j.Open]}
+	}), start, int(size))
+	answer := object{"success": true, "results": append([]object{}, part...), "moreDataAvailable": more}
+	if more {
+		answer["nextCursor"] = fmt.Sprintf("cursor-%d", start+int(size))
+	}
+	apitest.Write(w, http.StatusOK, answer)
 }
 
 // call answers a method, or returns the code of an error.

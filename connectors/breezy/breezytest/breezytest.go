@@ -108,6 +108,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		apitest.Write(w, http.StatusOK, s.candidates[parts[1]+":"+parts[3]])
 	case call == "POST position" && len(parts) == 3 && parts[2] == "candidates":
 		s.create(w, r, parts[1])
+	case call == "GET positions":
+		apitest.Write(w, http.StatusOK, s.Shown(r.URL.Query().Get("state") == "published", func(j apitest.Job) object {
+			return object{"_id": j.ID(), "name": j.Title, "state": map[bool]string{true: "published", false: "closed"}[j.Open], "department": "Platform"}
+		}))
 	case call == "GET webhook_endpoints":
 		apitest.Write(w, http.StatusOK, s.endpoints)
 	case call == "POST webhook_endpoints":

@@ -142,7 +142,11 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 	case path == "candidacies":
 		s.list(w, r, "candidacies", s.matching(r))
 	case path == "requisitions":
-		s.list(w, r, "requisitions", s.jobs)
+		status := r.URL.Query().Get("status")
+		rows := append(s.jobs[:len(s.jobs):len(s.jobs)], s.Shown(false, func(j apitest.Job) object {
+			return object{"id": j.ID(), "title": j.Title, "status": map[bool]string{true: "active", false: "archived"}[j.Open]}
+		})...)
+		s.list(w, r, "requisitions", slices.DeleteFunc(rows, func(o object) bool { return status != "" && o["status"] != status }))
 	default:
 		id, found := strings.CutPrefix(path, "candidacies/")
 		if i := s.index(id); found && i >= 0 {

@@ -108,6 +108,16 @@ func (c *Client) Create(ctx context.Context, path string, in, out any) error {
 	return c.write(ctx, http.MethodPost, path, in, out, ats.Unclear)
 }
 
+// CreateWith is Create with parameters.
+func (c *Client) CreateWith(ctx context.Context, path string, query url.Values, in, out any) error {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return fmt.Errorf("writing the call: %w", err)
+	}
+	_, err = c.do(ctx, http.MethodPost, path, query, body, out, ats.Unclear)
+	return err
+}
+
 // Put is Post by another method.
 func (c *Client) Put(ctx context.Context, path string, in, out any) error {
 	return c.write(ctx, http.MethodPut, path, in, out, ats.Busy)

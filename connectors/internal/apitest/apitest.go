@@ -27,6 +27,7 @@ type Server struct {
 
 	failures []int
 	calls    int
+	jobs     []Job
 }
 
 // Fail lets the next calls end with these status codes; 0 lets one through.

@@ -155,6 +155,8 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 		apitest.Refuse(w, http.StatusMethodNotAllowed)
 	case path == "applications/lists/status":
 		apitest.Write(w, http.StatusOK, object{"items": statuses, "totalCount": len(statuses)})
+	case path == "jobs":
+		s.open(w, r)
 	case path == "candidates":
 		s.candidates(w, r)
 	case path == "applications":
@@ -176,6 +178,19 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	s.tokens[token] = s.Now().Add(life)
 	s.refresh = fmt.Sprintf("refresh-%d", s.Renewals) // each is taken once
 	apitest.Write(w, http.StatusOK, object{"access_token": token, "expires_in": int(life.Seconds()), "token_type": "Bearer", "refresh_token": s.refresh, "api": s.region})
+}
+
+// open answers one page of the jobs.
+func (s *Server) open(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	size, start := apitest.Int(q.Get("limit"), 50), apitest.Int(q.Get("offset"), 0)
+	if size < 1 || size > perPage || start < 0 {
+		apitest.Refuse(w, http.StatusBadRequest)
+		return
+	}
+	all := s.Shown(q.Get("active") == "true", func(j apitest.Job) object { return object{"jobId": j.Number, "jobTitle": j.Title} })
+	part, _ := apitest.Part(all, start, size)
+	apitest.Write(w, http.StatusOK, object{"items": append([]object{}, part...), "totalCount": len(all)})
 }
 
 func (s *Server) create(w http.ResponseWriter, r *http.Request, made func() (int, any)) {

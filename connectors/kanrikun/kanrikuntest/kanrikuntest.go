@@ -142,8 +142,11 @@ func (s *Server) issue(w http.ResponseWriter, r *http.Request) {
 func (s *Server) list(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Page, Size int
-		Search     struct{ Status *int }
-		Request    []string
+		Search     struct {
+			Status *int
+			Email  string
+		}
+		Request []string
 	}
 	if !apitest.Read(w, r, &in) {
 		return
@@ -154,7 +157,9 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request) {
 	}
 	var found []object
 	for _, c := range s.students {
-		if status, _ := c["status"].(float64); s.loose || in.Search.Status == nil || int(status) == *in.Search.Status {
+		status, _ := c["status"].(float64)
+		of := in.Search.Email == "" || c["pc_email"] == in.Search.Email // of which address is not said
+		if s.loose || of && (in.Search.Status == nil || int(status) == *in.Search.Status) {
 			found = append(found, c)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/career-relay/connector/connectors/internal/apitest"
@@ -107,6 +108,8 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Header.Get("X-Cybozu-API-Token") != s.key:
 		refuse(w, http.StatusUnauthorized, "GAIA_IA02")
+	case r.Method == http.MethodPost && r.URL.Path == "/k/v1/record.json":
+		s.create(w, r)
 	case r.Method != http.MethodGet:
 		refuse(w, http.StatusMethodNotAllowed, "CB_MA01")
 	case q.Get("app") != App:
@@ -119,11 +122,68 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 		refuse(w, http.StatusNotFound, "GAIA_RE01")
+	case r.URL.Path == "/k/v1/app/form/fields.json":
+		apitest.Write(w, http.StatusOK, object{"properties": s.fields(), "revision": "3"})
 	case r.URL.Path == "/k/v1/records.json":
 		s.search(w, q.Get("query"))
 	default:
 		refuse(w, http.StatusNotFound, "CB_IL02")
 	}
+}
+
+// fields are those of the app: all that its records have.
+func (s *Server) fields() object {
+	out := object{}
+	for _, r := range s.records {
+		for code, f := range r {
+			kind, _ := f.(object)
+			out[code] = object{"type": kind["type"], "code": code, "label": code}
+		}
+	}
+	return out
+}
+
+// create adds a record; fields that the app does not have are left away without
+// a word.
+func (s *Server) create(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		App    string
+		Record map[string]struct{ Value any }
+	}
+	if !apitest.Read(w, r, &in) {
+		return
+	}
+	if in.App != App {
+		refuse(w, http.StatusNotFound, "GAIA_AP01")
+		return
+	}
+	id := 1
+	for _, one := range s.records {
+		id = max(id, idOf(one)+1)
+	}
+	made, fields := object{}, s.fields()
+	for code, f := range in.Record {
+		if kind, ok := fields[code].(object); ok {
+			made[code] = object{"type": kind["type"], "value": f.Value}
+		}
+	}
+	made["$id"], made["$revision"] = object{"type": "__ID__", "value": strconv.Itoa(id)}, object{"type": "__REVISION__", "value": "1"}
+	made["更新日時"] = object{"type": "UPDATED_TIME", "value": s.Now().UTC().Truncate(time.Minute).Format(time.RFC3339)}
+	s.records = append(s.records, made)
+	apitest.Write(w, http.StatusOK, object{"id": strconv.Itoa(id), "revision": "1"})
+}
+
+// Find returns the records in which a field holds a text.
+func (s *Server) Find(code, text string) []map[string]any {
+	s.Lock()
+	defer s.Unlock()
+	var out []map[string]any
+	for _, r := range s.records {
+		if field(r, code) == text {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 func refuse(w http.ResponseWriter, status int, code string) {
@@ -133,8 +193,22 @@ func refuse(w http.ResponseWriter, status int, code string) {
 // query is the part of kintone's language that is understood here.
 var query = regexp.MustCompile(`^(?:(\S+) >= "([^"]+)" and )?\$id > (\d+) order by \$id asc limit (\d+)$`)
 
+// equal is a search for a record with two texts.
+var equal = regexp.MustCompile(`^(\S+) = "((?:[^"\\]|\\.)*)" and (\S+) = "((?:[^"\\]|\\.)*)" order by \$id asc limit 1$`)
+
 func (s *Server) search(w http.ResponseWriter, text string) {
 	s.queries = append(s.queries, text)
+	if m := equal.FindStringSubmatch(text); m != nil {
+		found := []object{}
+		for _, r := range s.records {
+			plain := strings.NewReplacer(`\\`, `\`, `\"`, `"`)
+			if field(r, m[1]) == plain.Replace(m[2]) && field(r, m[3]) == plain.Replace(m[4]) && len(found) == 0 {
+				found = append(found, r)
+			}
+		}
+		apitest.Write(w, http.StatusOK, object{"records": found, "totalCount": nil})
+		return
+	}
 	m := query.FindStringSubmatch(text)
 	if m == nil {
 		refuse(w, http.StatusBadRequest, "GAIA_IQ11")

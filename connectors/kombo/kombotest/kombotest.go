@@ -138,6 +138,10 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/v1/ats/applications":
 		s.list(w, r)
 	case r.URL.Path == "/v1/ats/jobs":
+		if r.URL.Query().Has("statuses") {
+			s.open(w, r)
+			return
+		}
 		found := []object{}
 		if slices.Contains(strings.Split(r.URL.Query().Get("ids"), ","), Job) {
 			found = append(found, s.job)
@@ -146,6 +150,30 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 	default:
 		apitest.Refuse(w, http.StatusNotFound)
 	}
+}
+
+// open answers one page of the jobs with a status. The first of them is not for
+// people from outside.
+func (s *Server) open(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	size, start := apitest.Int(q.Get("page_size"), 100), 0
+	var err error
+	if text := q.Get("cursor"); text != "" {
+		_, err = fmt.Sscanf(text, "cursor-%d", &start)
+	}
+	if err != nil || size < 1 || size > perPage {
+		apitest.Refuse(w, http.StatusBadRequest)
+		return
+	}
+	all := append([]object{{"id": "internal", "name": "Internal", "status": "OPEN", "visibility": "INTERNAL"}}, s.Shown(q.Get("statuses") == "OPEN", func(j apitest.Job) object {
+		return object{"id": j.ID(), "name": j.Title, "status": map[bool]string{true: "OPEN", false: "CLOSED"}[j.Open], "visibility": "PUBLIC", "department": "Platform"}
+	})...)
+	part, more := apitest.Part(all, start, size)
+	next := ""
+	if more {
+		next = fmt.Sprintf("cursor-%d", start+size)
+	}
+	results(w, append([]object{}, part...), next)
 }
 
 func results(w http.ResponseWriter, rows []object, next string) {

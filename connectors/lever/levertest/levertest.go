@@ -3,20 +3,19 @@
 package levertest
 
 import (
-	"bytes"
 	"embed"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/career-relay/connector/connectors/internal/apitest"
 )
 
 //go:embed answers
@@ -38,6 +37,9 @@ const (
 	NoResponse     = "c1a00000-0000-4000-8000-00000000a006"
 )
 
+// User is in whose name something may be written.
+const User = "8d49b010-cc6a-4f40-ace5-e86061c677ed"
+
 // URL is the address under which RoundTrip answers.
 const URL = "https://lever.test/v1"
 
@@ -50,14 +52,11 @@ const (
 
 type object = map[string]any
 
-// A Server is one account at Lever. It is an http.Handler, and an
-// http.RoundTripper that needs no network.
+// A Server is one account at Lever.
 type Server struct {
+	apitest.Server
 	key string
-	now func() time.Time
 
-	mu            sync.Mutex
-	limit         *rate.Limiter
 	opportunity   object // the samples, of which others are made
 	application   object
 	opportunities map[string]object // as the API gives them, without expansions
@@ -65,17 +64,17 @@ type Server struct {
 	postings      map[string]object
 	reasons       []object
 	hidden        map[string]bool
-	failures      []int
-	calls         int
+	notes         map[string][]string // by opportunity
 }
 
 // New makes an account with one API key and the two opportunities of the
 // samples, archived now.
 func New(key string, now func() time.Time) (*Server, error) {
 	s := &Server{
-		key: key, now: now, limit: rate.NewLimiter(perSecond, burst),
+		key: key, notes: map[string][]string{},
 		opportunities: map[string]object{}, applications: map[string]object{}, postings: map[string]object{}, hidden: map[string]bool{},
 	}
+	s.Now, s.Limit, s.Answer = now, rate.NewLimiter(perSecond, burst), s.answer
 	var posting object
 	for name, at := range map[string]any{
 		"opportunity": &s.opportunity, "application": &s.application, "posting": &posting, "archive-reasons": &s.reasons,
@@ -115,8 +114,8 @@ type Opportunity struct {
 
 // Add puts an open opportunity with one application into the account.
 func (s *Server) Add(o Opportunity) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.Lock()
+	defer s.Unlock()
 	opportunity, application, id := maps.Clone(s.opportunity), maps.Clone(s.application), "application-of-"+o.ID
 	application["id"] = id
 	application["opportunityId"], application["candidateId"] = o.ID, o.ID
@@ -145,8 +144,8 @@ func (s *Server) Add(o Opportunity) {
 
 // Archive archives an opportunity; no reason is null.
 func (s *Server) Archive(id, reason string, at time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.Lock()
+	defer s.Unlock()
 	archived := object{"archivedAt": at.UnixMilli(), "reason": nil}
 	if reason != "" {
 		archived["reason"] = reason
@@ -156,15 +155,15 @@ func (s *Server) Archive(id, reason string, at time.Time) {
 
 // AddReason adds an archive reason; its type is non-hired.
 func (s *Server) AddReason(id, text string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.Lock()
+	defer s.Unlock()
 	s.reasons = append(s.reasons, object{"id": id, "text": text, "status": "active", "type": "non-hired"})
 }
 
 // Reopen takes an opportunity back out of the archive.
 func (s *Server) Reopen(id string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.Lock()
+	defer s.Unlock()
 	s.archive(id, nil)
 }
 
@@ -176,75 +175,20 @@ func (s *Server) archive(id string, archived any) {
 
 // Delete removes an opportunity.
 func (s *Server) Delete(id string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.Lock()
+	defer s.Unlock()
 	delete(s.opportunities, id)
 }
 
 // Hide makes an object one that the key may not read: an opportunity or a
 // posting that is confidential.
 func (s *Server) Hide(id string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.Lock()
+	defer s.Unlock()
 	s.hidden[id] = true
 }
 
-// Fail lets the next calls end with these status codes; 0 lets one through.
-func (s *Server) Fail(codes ...int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.failures = append(s.failures, codes...)
-}
-
-// Calls counts the calls so far.
-func (s *Server) Calls() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.calls
-}
-
-// RoundTrip implements http.RoundTripper for calls to URL.
-func (s *Server) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Body != nil {
-		defer func() { _ = r.Body.Close() }()
-	}
-	w := &recorder{header: http.Header{}, status: http.StatusOK}
-	s.ServeHTTP(w, r)
-	return &http.Response{
-		StatusCode: w.status, Status: http.StatusText(w.status), Header: w.header, Body: io.NopCloser(&w.body),
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r,
-	}, nil
-}
-
-// A recorder keeps an answer in memory.
-type recorder struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
-}
-
-func (w *recorder) Header() http.Header            { return w.header }
-func (w *recorder) WriteHeader(status int)         { w.status = status }
-func (w *recorder) Write(text []byte) (int, error) { return w.body.Write(text) }
-
-// ServeHTTP implements http.Handler.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.calls++
-	if !s.limit.AllowN(s.now(), 1) {
-		w.Header().Set("Retry-After", "1")
-		refuse(w, http.StatusTooManyRequests, "TooManyRequests")
-		return
-	}
-	if len(s.failures) > 0 {
-		code := s.failures[0]
-		s.failures = s.failures[1:]
-		if code != 0 {
-			refuse(w, code, "Failure")
-			return
-		}
-	}
+func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 	if user, password, ok := r.BasicAuth(); !ok || user != s.key || password != "" {
 		refuse(w, http.StatusUnauthorized, "NotAuthorized")
 		return
@@ -253,6 +197,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !ok:
 		refuse(w, http.StatusNotFound, "ResourceNotFound")
+	case r.Method == http.MethodPost:
+		s.post(w, r, strings.Split(path, "/"))
 	case r.Method != http.MethodGet:
 		refuse(w, http.StatusMethodNotAllowed, "MethodNotAllowed")
 	default:
@@ -265,6 +211,9 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request, path []string) {
 	switch {
 	case len(path) == 1 && path[0] == "opportunities":
 		s.list(w, r)
+		return
+	case len(path) == 1 && path[0] == "postings":
+		s.publish(w, r)
 		return
 	case len(path) == 2 && path[0] == "opportunities":
 		if o := s.opportunities[path[1]]; o != nil {
@@ -281,7 +230,7 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request, path []string) {
 			found = s.reasons[i]
 		}
 	case len(path) == 1 && path[0] == "archive_reasons":
-		write(w, http.StatusOK, object{"data": s.reasons, "hasNext": false})
+		apitest.Write(w, http.StatusOK, object{"data": s.reasons, "hasNext": false})
 		return
 	}
 	switch {
@@ -290,39 +239,128 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request, path []string) {
 	case s.hidden[path[len(path)-1]]:
 		refuse(w, http.StatusForbidden, "Forbidden")
 	default:
-		write(w, http.StatusOK, object{"data": found})
+		apitest.Write(w, http.StatusOK, object{"data": found})
 	}
 }
 
-// list answers one page of a person's opportunities.
+// list answers one page of the opportunities of a person, or of an address.
 func (s *Server) list(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	size, start := perPage, 0
-	var err error
-	if text := q.Get("limit"); text != "" {
-		size, err = strconv.Atoi(text)
+	var all []object
+	for _, id := range slices.Sorted(maps.Keys(s.opportunities)) {
+		o := s.opportunities[id]
+		emails, _ := o["emails"].([]string)
+		contact, email := q.Get("contact_id"), q.Get("email")
+		if s.hidden[id] || contact != "" && o["contact"] != contact || email != "" && !slices.Contains(emails, email) {
+			continue
+		}
+		expanded, err := s.expand(o, q.Get("expand"))
+		if err != nil {
+			refuse(w, http.StatusBadRequest, "BadRequest")
+			return
+		}
+		all = append(all, expanded)
 	}
-	if text := q.Get("offset"); text != "" && err == nil {
+	page(w, q, all)
+}
+
+// publish answers one page of the postings.
+func (s *Server) publish(w http.ResponseWriter, r *http.Request) {
+	page(w, r.URL.Query(), s.Shown(r.URL.Query().Get("state") == "published", func(j apitest.Job) object {
+		return object{"id": j.ID(), "text": j.Title, "state": map[bool]string{true: "published", false: "closed"}[j.Open], "categories": object{"team": "Platform", "department": nil}}
+	}))
+}
+
+func page(w http.ResponseWriter, q url.Values, all []object) {
+	size, start := apitest.Int(q.Get("limit"), perPage), 0
+	var err error
+	if text := q.Get("offset"); text != "" {
 		_, err = fmt.Sscanf(text, "offset-%d", &start)
 	}
 	if err != nil || size < 1 || size > perPage || start < 0 {
 		refuse(w, http.StatusBadRequest, "BadRequest")
 		return
 	}
-	var all []object
+	part, more := apitest.Part(all, start, size)
+	answer := object{"data": append([]object{}, part...), "hasNext": more}
+	if more {
+		answer["next"] = fmt.Sprintf("offset-%d", start+size)
+	}
+	apitest.Write(w, http.StatusOK, answer)
+}
+
+// Notes are those on an opportunity.
+func (s *Server) Notes(opportunity string) []string {
+	s.Lock()
+	defer s.Unlock()
+	return slices.Clone(s.notes[opportunity])
+}
+
+// Of lists the opportunities with this address.
+func (s *Server) Of(email string) []map[string]any {
+	s.Lock()
+	defer s.Unlock()
+	var out []map[string]any
 	for _, id := range slices.Sorted(maps.Keys(s.opportunities)) {
-		o := s.opportunities[id]
-		if contact := q.Get("contact_id"); !s.hidden[id] && (contact == "" || o["contact"] == contact) {
-			all = append(all, o)
+		if emails, _ := s.opportunities[id]["emails"].([]string); slices.Contains(emails, email) {
+			out = append(out, s.opportunities[id])
 		}
 	}
-	start = min(start, len(all))
-	end := min(start+size, len(all))
-	answer := object{"data": all[start:end], "hasNext": end < len(all)}
-	if end < len(all) {
-		answer["next"] = fmt.Sprintf("offset-%d", end)
+	return out
+}
+
+func (s *Server) post(w http.ResponseWriter, r *http.Request, path []string) {
+	switch {
+	case r.URL.Query().Get("perform_as") != User:
+		refuse(w, http.StatusBadRequest, "BadRequest")
+	case len(path) == 1 && path[0] == "opportunities":
+		s.create(w, r)
+	case len(path) == 3 && path[0] == "opportunities" && path[2] == "notes":
+		var in struct{ Value string }
+		if !apitest.Read(w, r, &in) {
+			return
+		}
+		if s.opportunities[path[1]] == nil || in.Value == "" {
+			refuse(w, http.StatusNotFound, "ResourceNotFound")
+			return
+		}
+		s.notes[path[1]] = append(s.notes[path[1]], in.Value)
+		apitest.Write(w, http.StatusCreated, object{"data": object{"id": "note"}})
+	default:
+		refuse(w, http.StatusNotFound, "ResourceNotFound")
 	}
-	write(w, http.StatusOK, answer)
+}
+
+// create makes an opportunity, of the contact whom the address belongs to.
+func (s *Server) create(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Name                      string
+		Emails, Sources, Postings []string
+		Origin                    string
+	}
+	if !apitest.Read(w, r, &in) {
+		return
+	}
+	if in.Name == "" || len(in.Emails) == 0 || len(in.Postings) > 1 || in.Origin != "agency" && in.Origin != "referred" {
+		refuse(w, http.StatusBadRequest, "BadRequest")
+		return
+	}
+	id := fmt.Sprintf("9b1c2d3e-4f50-4617-8283-%012d", len(s.opportunities))
+	o, application := maps.Clone(s.opportunity), "application-of-"+id
+	o["id"], o["contact"], o["name"], o["emails"], o["sources"], o["origin"], o["archived"] = id, "contact-of-"+id, in.Name, in.Emails, in.Sources, in.Origin, nil
+	deduped := false
+	for _, other := range s.opportunities {
+		if emails, _ := other["emails"].([]string); slices.ContainsFunc(emails, func(e string) bool { return slices.Contains(in.Emails, e) }) {
+			o["contact"], deduped = other["contact"], true
+		}
+	}
+	o["applications"] = []string{}
+	if len(in.Postings) == 1 {
+		o["applications"] = []string{application}
+		s.applications[application] = object{"id": application, "opportunityId": id, "posting": in.Postings[0], "archived": nil, "createdAt": s.Now().UnixMilli()}
+	}
+	s.opportunities[id] = o
+	apitest.Write(w, http.StatusCreated, object{"data": o, "deduped": deduped})
 }
 
 // expand puts objects in the place of their ids.
@@ -350,11 +388,5 @@ func (s *Server) expand(o object, names string) (object, error) {
 }
 
 func refuse(w http.ResponseWriter, status int, code string) {
-	write(w, status, object{"code": code, "message": http.StatusText(status)})
-}
-
-func write(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // the caller is gone
+	apitest.Write(w, status, object{"code": code, "message": http.StatusText(status)})
 }

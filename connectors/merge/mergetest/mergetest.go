@@ -141,6 +141,8 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 		apitest.Refuse(w, http.StatusBadRequest)
 	case s.closed[kind]:
 		apitest.Refuse(w, http.StatusForbidden)
+	case !one && kind == "jobs":
+		s.open(w, r)
 	case !one && kind == "applications":
 		s.list(w, r, expand)
 	case s.objects[kind][id] == nil:
@@ -192,6 +194,28 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request, expand []string) {
 	answer := object{"next": nil, "previous": nil, "results": all[start:end]}
 	if end < len(all) {
 		answer["next"] = fmt.Sprintf("cD0%d", end)
+	}
+	apitest.Write(w, http.StatusOK, answer)
+}
+
+// open answers one page of the jobs.
+func (s *Server) open(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	size, start := apitest.Int(q.Get("page_size"), 30), 0
+	var err error
+	if text := q.Get("cursor"); text != "" {
+		_, err = fmt.Sscanf(text, "cD0%d", &start)
+	}
+	if err != nil || size < 1 || size > perPage {
+		apitest.Refuse(w, http.StatusBadRequest)
+		return
+	}
+	part, more := apitest.Part(s.Shown(q.Get("status") == "OPEN", func(j apitest.Job) object {
+		return object{"id": j.ID(), "name": j.Title, "status": map[bool]string{true: "OPEN", false: "CLOSED"}[j.Open]}
+	}), start, size)
+	answer := object{"next": nil, "previous": nil, "results": append([]object{}, part...)}
+	if more {
+		answer["next"] = fmt.Sprintf("cD0%d", start+size)
 	}
 	apitest.Write(w, http.StatusOK, answer)
 }

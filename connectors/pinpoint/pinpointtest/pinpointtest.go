@@ -116,11 +116,32 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 			answer["included"] = s.included
 		}
 		apitest.Write(w, http.StatusOK, answer)
+	case r.Method == http.MethodGet && path == "jobs":
+		s.open(w, r)
 	case r.Method == http.MethodPost && (path == "applications" || path == "comments"):
 		s.create(w, r, path)
 	default:
 		apitest.Refuse(w, http.StatusNotFound)
 	}
+}
+
+// open answers one page of the jobs.
+func (s *Server) open(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	size, number := apitest.Int(q.Get("page[size]"), 25), apitest.Int(q.Get("page[number]"), 1)
+	if size < 1 || size > 1000 || number < 1 {
+		apitest.Refuse(w, http.StatusBadRequest)
+		return
+	}
+	part, more := apitest.Part(s.Shown(q.Get("filter[status]") == "open", func(j apitest.Job) object {
+		return object{"id": j.ID(), "type": "jobs", "attributes": object{"title": j.Title, "status": map[bool]string{true: "open", false: "closed"}[j.Open]}}
+	}), (number-1)*size, size)
+	links := object{}
+	if more {
+		q.Set("page[number]", strconv.Itoa(number+1))
+		links["next"] = URL + "/jobs?" + q.Encode()
+	}
+	apitest.Write(w, http.StatusOK, object{"data": append([]object{}, part...), "links": links})
 }
 
 func (s *Server) create(w http.ResponseWriter, r *http.Request, kind string) {

@@ -81,6 +81,11 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 	switch id := strings.TrimPrefix(path, "/"); {
 	case r.Header.Get("Authorization") != "Bearer "+s.key:
 		apitest.Refuse(w, http.StatusUnauthorized)
+	case r.Method == http.MethodGet && r.URL.Path == "/c/"+Company+"/offers":
+		// The filter lets others through, as Recruitee's does at times.
+		apitest.Write(w, http.StatusOK, object{"offers": s.Shown(false, func(j apitest.Job) object {
+			return object{"id": j.Number, "title": j.Title, "kind": "job", "status": map[bool]string{true: "published", false: "archived"}[j.Open], "department": "Platform"}
+		})})
 	case !mine:
 		apitest.Refuse(w, http.StatusNotFound)
 	case r.Method == http.MethodPost && path == "":

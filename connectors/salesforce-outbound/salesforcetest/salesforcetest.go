@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,8 +27,12 @@ const (
 // A Server is one organisation.
 type Server struct {
 	apitest.Server
+	// Page is how many records are on a page; 0 is what Salesforce gives.
+	Page int
+
 	id, secret string
 
+	asked   string // the last query
 	refresh string
 	issued  int
 	token   string
@@ -63,6 +69,10 @@ func (s *Server) Edit(id string, fields map[string]any) {
 	s.Lock()
 	defer s.Unlock()
 	r := maps.Clone(s.records[id])
+	if r == nil { // a new one is like the first
+		r = maps.Clone(s.records[Rejected])
+	}
+	r["SystemModstamp"] = s.Now().UTC().Format("2006-01-02T15:04:05.000+0000")
 	maps.Copy(r, fields)
 	s.records[id] = r
 }
@@ -89,6 +99,8 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 		s.issue(w, r)
 	case s.token == "" || r.Header.Get("Authorization") != "Bearer "+s.token:
 		refuse(w, http.StatusUnauthorized, "INVALID_SESSION_ID")
+	case strings.HasPrefix(r.URL.Path, "/services/data/v62.0/query") && r.Method == http.MethodGet:
+		s.query(w, r)
 	case !ok || r.Method != http.MethodGet || s.records[long(id)] == nil:
 		refuse(w, http.StatusNotFound, "NOT_FOUND")
 	default:
@@ -106,6 +118,57 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 		}
 		apitest.Write(w, http.StatusOK, out)
 	}
+}
+
+// soql is the part of Salesforce's language that is understood here.
+var soql = regexp.MustCompile(`^SELECT ([A-Za-z0-9_,]+) FROM ` + Object + ` WHERE SystemModstamp >= (\S+) ORDER BY SystemModstamp, Id$`)
+
+// query answers one page of the records that are searched for.
+func (s *Server) query(w http.ResponseWriter, r *http.Request) {
+	text, start := r.URL.Query().Get("q"), 0
+	if at, ok := strings.CutPrefix(r.URL.Path, "/services/data/v62.0/query/"); ok {
+		if _, err := fmt.Sscanf(at, "01gSample-%d", &start); err != nil || s.asked == "" {
+			refuse(w, http.StatusBadRequest, "INVALID_QUERY_LOCATOR")
+			return
+		}
+		text = s.asked
+	}
+	s.asked = text
+	m := soql.FindStringSubmatch(text)
+	if m == nil {
+		refuse(w, http.StatusBadRequest, "MALFORMED_QUERY")
+		return
+	}
+	found := []map[string]any{}
+	for id, fields := range s.records {
+		if fmt.Sprint(fields["SystemModstamp"]) < m[2] {
+			continue
+		}
+		row := map[string]any{"attributes": map[string]any{"type": Object}, "Id": id}
+		for name := range strings.SplitSeq(m[1], ",") {
+			value, known := fields[name]
+			if !known && name != "Id" {
+				refuse(w, http.StatusBadRequest, "INVALID_FIELD")
+				return
+			}
+			if name != "Id" {
+				row[name] = value
+			}
+		}
+		found = append(found, row)
+	}
+	key := func(row map[string]any) string { return fmt.Sprint(row["SystemModstamp"], row["Id"]) }
+	slices.SortFunc(found, func(a, b map[string]any) int { return strings.Compare(key(a), key(b)) })
+	size := s.Page
+	if size == 0 {
+		size = 2000
+	}
+	part, more := apitest.Part(found, start, size)
+	answer := map[string]any{"totalSize": len(found), "done": !more, "records": append([]map[string]any{}, part...)}
+	if more {
+		answer["nextRecordsUrl"] = fmt.Sprintf("/services/data/v62.0/query/01gSample-%d", start+size)
+	}
+	apitest.Write(w, http.StatusOK, answer)
 }
 
 // long is an id with its checksum; only those of the samples are known.

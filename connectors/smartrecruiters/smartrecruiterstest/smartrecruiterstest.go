@@ -37,6 +37,7 @@ const (
 	perSecond        = 10
 	maxSubscriptions = 20
 	maxKeys          = 16
+	life             = 30 * time.Minute // of an access token
 )
 
 type object = map[string]any
@@ -50,6 +51,10 @@ type Server struct {
 	Bare bool
 
 	token         string
+	access        map[string]time.Time // tokens, until when
+	refresh       string
+	issued        int
+	consents      []object
 	applications  map[string]object // by the connector's id
 	histories     map[string]object
 	candidates    map[string]object
@@ -63,7 +68,7 @@ type Server struct {
 // New makes an account with one token and the application of the samples.
 func New(token string, now func() time.Time) (*Server, error) {
 	s := &Server{
-		token: token, keys: map[string][]string{}, hidden: map[string]bool{},
+		token: token, access: map[string]time.Time{}, keys: map[string][]string{}, hidden: map[string]bool{},
 		applications: map[string]object{}, histories: map[string]object{}, candidates: map[string]object{}, jobs: map[string]object{},
 	}
 	s.Answer, s.Now, s.Limit = s.serve, now, rate.NewLimiter(perSecond, perSecond)
@@ -153,13 +158,20 @@ func (s *Server) Notes() []string {
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	parts := strings.Split(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	if r.URL.Path == "/identity/oauth/token" {
+		s.grant(w, r)
+		return
+	}
+	until, known := s.access[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
 	switch {
-	case r.Header.Get("X-SmartToken") != s.token:
+	case r.Header.Get("X-SmartToken") != s.token && (!known || !s.Now().Before(until)):
 		apitest.Refuse(w, http.StatusUnauthorized)
 	case s.hidden[r.URL.Path]:
 		apitest.Refuse(w, http.StatusForbidden)
 	case len(parts) > 2 && parts[0] == "webhooks-api" && parts[1] == "v201907" && parts[2] == "subscriptions":
 		s.webhooks(w, r, parts[3:])
+	case r.Method == http.MethodGet && r.URL.Path == "/jobs":
+		s.open(w, r)
 	case r.Method == http.MethodGet:
 		s.get(w, parts)
 	case r.Method == http.MethodPost && len(parts) == 3 && parts[0] == "jobs" && parts[2] == "candidates":
@@ -171,11 +183,79 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// open answers one page of the jobs.
+func (s *Server) open(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	size, start := apitest.Int(q.Get("limit"), 10), apitest.Int(q.Get("offset"), 0)
+	if size < 1 || size > 100 || start < 0 {
+		apitest.Refuse(w, http.StatusBadRequest)
+		return
+	}
+	all := s.Shown(q.Get("postingStatus") == "PUBLIC", func(j apitest.Job) object {
+		return object{"id": j.ID(), "title": j.Title, "postingStatus": map[bool]string{true: "PUBLIC", false: "NOT_PUBLISHED"}[j.Open], "department": object{"id": "1", "label": "Platform"}}
+	})
+	part, _ := apitest.Part(all, start, size)
+	apitest.Write(w, http.StatusOK, object{"totalFound": len(all), "limit": size, "offset": start, "content": append([]object{}, part...)})
+}
+
+// Consent lets the candidate decide about a scope.
+func (s *Server) Consent(scope, status string) {
+	s.Lock()
+	defer s.Unlock()
+	s.consents = append(s.consents, object{"scope": scope, "status": status, "decidedOn": s.Now().Format(time.RFC3339)})
+}
+
+// Refresh makes the OAuth client one that takes this refresh token, and after it
+// the one that came with each access token.
+func (s *Server) Refresh(token string) {
+	s.Lock()
+	defer s.Unlock()
+	s.refresh = token
+}
+
+// Expire ends all access tokens now, before their time.
+func (s *Server) Expire() {
+	s.Lock()
+	defer s.Unlock()
+	clear(s.access)
+}
+
+// Tokens counts the access tokens that were given.
+func (s *Server) Tokens() int {
+	s.Lock()
+	defer s.Unlock()
+	return s.issued
+}
+
+// grant gives an access token. A refresh token is taken once.
+func (s *Server) grant(w http.ResponseWriter, r *http.Request) {
+	kind := "client_credentials"
+	if s.refresh != "" {
+		kind = "refresh_token"
+	}
+	if r.Method != http.MethodPost || r.ParseForm() != nil || r.PostForm.Get("grant_type") != kind || r.PostForm.Get("refresh_token") != s.refresh ||
+		r.PostForm.Get("client_id") != "client" || r.PostForm.Get("client_secret") != s.token {
+		apitest.Write(w, http.StatusBadRequest, object{"error": "invalid_grant"})
+		return
+	}
+	s.issued++
+	token := fmt.Sprintf("access-%d", s.issued)
+	s.access[token] = s.Now().Add(life)
+	answer := object{"access_token": token, "token_type": "Bearer", "expires_in": int(life.Seconds())}
+	if s.refresh != "" {
+		s.refresh = fmt.Sprintf("refresh-%d", s.issued)
+		answer["refresh_token"] = s.refresh
+	}
+	apitest.Write(w, http.StatusOK, answer)
+}
+
 func (s *Server) get(w http.ResponseWriter, parts []string) {
 	var found object
 	switch {
 	case len(parts) == 2 && parts[0] == "candidates":
 		found = s.candidates[parts[1]]
+	case len(parts) == 3 && parts[0] == "candidates" && parts[2] == "consents" && s.candidates[parts[1]] != nil:
+		found = object{"decisions": append([]object{}, s.consents...)}
 	case len(parts) == 2 && parts[0] == "jobs":
 		found = s.jobs[parts[1]]
 	case len(parts) == 4 && parts[0] == "candidates" && parts[2] == "jobs":

@@ -36,6 +36,9 @@ type object = map[string]any
 // A Server is one linked account.
 type Server struct {
 	apitest.Server
+	// Created is what was created, as it was sent.
+	Created []map[string]any
+
 	key          string
 	sample       object // of which others are made
 	applications map[string]object
@@ -104,15 +107,58 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 		apitest.Refuse(w, http.StatusUnauthorized)
 	case r.Header.Get("X-Account-Id") != Account:
 		apitest.Refuse(w, http.StatusForbidden)
+	case r.Method == http.MethodPost && !one:
+		s.create(w, r, kind)
 	case r.Method != http.MethodGet:
 		apitest.Refuse(w, http.StatusMethodNotAllowed)
 	case kind == "applications" && !one:
 		s.list(w, r)
+	case kind == "jobs" && !one:
+		s.open(w, r)
 	case found == nil:
 		apitest.Refuse(w, http.StatusNotFound)
 	default:
 		apitest.Write(w, http.StatusOK, object{"data": found})
 	}
+}
+
+// create makes a candidate or an application.
+func (s *Server) create(w http.ResponseWriter, r *http.Request, kind string) {
+	var in object
+	if !apitest.Read(w, r, &in) {
+		return
+	}
+	switch {
+	case kind == "candidates" && in["email"] != nil && in["last_name"] != nil:
+	case kind == "applications" && in["candidate_id"] != nil && s.jobs[fmt.Sprint(in["job_id"])] != nil:
+	default:
+		apitest.Refuse(w, http.StatusBadRequest)
+		return
+	}
+	s.Created = append(s.Created, in)
+	apitest.Write(w, http.StatusCreated, object{"status_code": http.StatusCreated, "data": object{"id": fmt.Sprintf("%s-%d", kind, len(s.Created))}})
+}
+
+// open answers one page of the jobs.
+func (s *Server) open(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	size, start := apitest.Int(q.Get("page_size"), 25), 0
+	var err error
+	if text := q.Get("next"); text != "" {
+		_, err = fmt.Sscanf(text, "next-%d", &start)
+	}
+	if err != nil || size < 1 || size > perPage {
+		apitest.Refuse(w, http.StatusBadRequest)
+		return
+	}
+	part, more := apitest.Part(s.Shown(false, func(j apitest.Job) object {
+		return object{"id": j.ID(), "title": j.Title, "confidential": "false", "job_status": object{"value": map[bool]string{true: "published", false: "closed"}[j.Open]}}
+	}), start, size)
+	answer := object{"data": append([]object{}, part...), "next": nil}
+	if more {
+		answer["next"] = fmt.Sprintf("next-%d", start+size)
+	}
+	apitest.Write(w, http.StatusOK, answer)
 }
 
 func (s *Server) list(w http.ResponseWriter, r *http.Request) {

@@ -156,6 +156,11 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 		apitest.Refuse(w, http.StatusTooManyRequests)
 	case r.Header.Get("Authorization") != "Bearer "+s.key:
 		apitest.Refuse(w, http.StatusUnauthorized)
+	case r.URL.Path == "/api/v1/requisitions" && r.Method == http.MethodGet:
+		part, _ := apitest.Part(s.Shown(r.URL.Query().Get("status") == "active", func(j apitest.Job) object {
+			return object{"id": j.Number, "name": j.Title, "status": map[bool]string{true: "active", false: "inactive"}[j.Open]}
+		}), (apitest.Int(r.URL.Query().Get("page"), 1)-1)*s.size, s.size)
+		apitest.Write(w, http.StatusOK, append([]object{}, part...))
 	case !ok || r.Method != http.MethodGet:
 		apitest.Refuse(w, http.StatusNotFound)
 	case path == "":

@@ -158,6 +158,8 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 		apitest.Refuse(w, http.StatusMethodNotAllowed)
 	case one:
 		s.one(w, kind, id, r.URL.Query().Get("include"))
+	case kind == "jobs":
+		s.open(w, r)
 	case kind == "job-applications":
 		s.list(w, r)
 	default:
@@ -184,6 +186,24 @@ func (s *Server) one(w http.ResponseWriter, kind, id, include string) {
 		}
 	}
 	apitest.Write(w, http.StatusOK, object{"data": o, "included": included})
+}
+
+// open answers one page of the jobs.
+func (s *Server) open(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	size, number := apitest.Int(q.Get("page[size]"), defaultPage), apitest.Int(q.Get("page[number]"), 1)
+	if size < 1 || size > perPage || number < 1 {
+		apitest.Refuse(w, http.StatusBadRequest)
+		return
+	}
+	part, more := apitest.Part(s.Shown(q.Get("filter[status]") == "published" && q.Get("filter[feed]") == "public", func(j apitest.Job) object {
+		return object{"id": j.ID(), "type": "jobs", "attributes": object{"title": j.Title}}
+	}), (number-1)*size, size)
+	links := object{}
+	if more {
+		links["next"] = fmt.Sprintf("%s/jobs?page%%5Bnumber%%5D=%d", URL, number+1)
+	}
+	apitest.Write(w, http.StatusOK, object{"data": append([]object{}, part...), "links": links})
 }
 
 func (s *Server) list(w http.ResponseWriter, r *http.Request) {

@@ -86,6 +86,12 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 		s.create(w, r, path)
 	case r.Method != http.MethodGet:
 		apitest.Refuse(w, http.StatusMethodNotAllowed)
+	case path == "job":
+		q := r.URL.Query()
+		part, _ := apitest.Part(s.Shown(q.Get("status") == "OPEN", func(j apitest.Job) object {
+			return object{"id": j.ID(), "name": j.Title, "status": map[bool]string{true: "OPEN", false: "CLOSED"}[j.Open], "groups": []object{{"name": "Platform"}}}
+		}), apitest.Int(q.Get("offset"), 0), min(apitest.Int(q.Get("limit"), 100), 100))
+		apitest.Write(w, http.StatusOK, append([]object{}, part...))
 	case s.objects[path] == nil:
 		apitest.Refuse(w, http.StatusNotFound)
 	default:

@@ -150,6 +150,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		s.list(w, r)
 	case call == "GET candidates" && len(parts) == 2:
 		one(w, "candidate", s.candidates[parts[1]])
+	case call == "GET jobs" && len(parts) == 1:
+		s.open(w, r)
 	case call == "GET jobs" && len(parts) == 2:
 		one(w, "", s.jobs[parts[1]])
 	case call == "GET disqualification_reasons":
@@ -165,6 +167,25 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	default:
 		apitest.Refuse(w, http.StatusNotFound)
 	}
+}
+
+// open answers one page of the jobs.
+func (s *Server) open(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	size, start := apitest.Int(q.Get("limit"), 50), apitest.Int(q.Get("since_id"), 0)
+	if size < 1 || size > perPage || start < 0 {
+		apitest.Refuse(w, http.StatusBadRequest)
+		return
+	}
+	part, more := apitest.Part(s.Shown(q.Get("state") == "published", func(j apitest.Job) object {
+		return object{"shortcode": j.ID(), "title": j.Title, "state": map[bool]string{true: "published", false: "closed"}[j.Open], "department": "Platform"}
+	}), start, size)
+	paging := object{}
+	if more {
+		q.Set("since_id", strconv.Itoa(start+size))
+		paging["next"] = URL + "/jobs?" + q.Encode()
+	}
+	apitest.Write(w, http.StatusOK, object{"jobs": append([]object{}, part...), "paging": paging})
 }
 
 // list answers a page of the candidates that were changed, without what only

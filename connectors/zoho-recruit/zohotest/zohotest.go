@@ -163,7 +163,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	path, ok := strings.CutPrefix(r.URL.Path, "/recruit/v2/")
 	id, one := strings.CutPrefix(path, "Applications/")
 	cost := 1
-	if path == "Applications" {
+	if path == "Applications" || path == "Job_Openings" {
 		cost = listing
 	}
 	switch call := r.Method + " " + path; {
@@ -183,6 +183,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		apitest.Write(w, http.StatusOK, object{"data": []object{s.records[id]}})
 	case call == "GET Applications":
 		s.list(w, r)
+	case call == "GET Job_Openings":
+		s.openings(w, r)
 	case call == "POST Candidates":
 		s.create(w, r)
 	case call == "PUT Candidates/actions/associate":
@@ -208,6 +210,23 @@ func (s *Server) grant(w http.ResponseWriter, r *http.Request) {
 	s.tokens++
 	s.token, s.ends = fmt.Sprintf("1000.token-%d", s.tokens), s.now().Add(tokenLife)
 	apitest.Write(w, http.StatusOK, object{"access_token": s.token, "api_domain": s.Domain, "token_type": "Bearer", "expires_in": int(tokenLife.Seconds())})
+}
+
+// openings answers one page of the job openings.
+func (s *Server) openings(w http.ResponseWriter, r *http.Request) {
+	number, size := apitest.Int(r.URL.Query().Get("page"), 1), apitest.Int(r.URL.Query().Get("per_page"), perPage)
+	if number < 1 || size < 1 || size > perPage {
+		apitest.Write(w, http.StatusBadRequest, object{"code": "INVALID_DATA", "status": "error"})
+		return
+	}
+	part, more := apitest.Part(s.Shown(false, func(j apitest.Job) object {
+		return object{"id": j.ID(), "Posting_Title": j.Title, "Job_Opening_Status": map[bool]string{true: "In-progress", false: "Filled"}[j.Open]}
+	}), (number-1)*size, size)
+	if len(part) == 0 {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	apitest.Write(w, http.StatusOK, object{"data": part, "info": object{"more_records": more}})
 }
 
 func (s *Server) list(w http.ResponseWriter, r *http.Request) {
