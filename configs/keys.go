@@ -170,8 +170,10 @@ var sharedFile = &shape{
 		}}},
 		{key: "recipients", shape: shape{about: "Who receives profiles.", each: &shape{fields: []field{
 			{key: "name", required: true, shape: names("The recipient's name.")},
-			{key: "url", required: true, shape: shape{kind: oneLine, about: "Where profiles are handed over: https, or http on this machine."}},
-			{key: "secrets", required: true, shape: shape{list: &shape{kind: secret}, about: "What hand-overs are signed with; the first signs."}},
+			{key: "url", shape: shape{kind: oneLine, about: "Where profiles are handed over: https, or http on this machine."}},
+			{key: "secrets", shape: shape{list: &shape{kind: secret}, about: "What hand-overs are signed with; the first signs."}},
+			{key: "connection", shape: shape{kind: oneLine, about: "In place of url and secrets: the company/connection into whose ATS candidates are put."}},
+			{key: "job", shape: shape{kind: oneLine, about: "With connection: the id of the job there; careerrelay vendor jobs lists them."}},
 			{key: "licence", required: true, shape: shape{kind: oneLine, about: "The number of the recipient's licence or notification."}},
 			{key: "address", required: true, shape: shape{kind: oneLine}},
 			{key: "representative", required: true, shape: shape{kind: oneLine}},

@@ -39,6 +39,16 @@ func (w *Worker) refer(ctx context.Context, j record.Job) (record.JobState, erro
 	if !ok {
 		return w.handed(ctx, j, r, record.Handed{State: record.ReferralCancelled, Reason: "no consent", Job: record.Outcome{State: record.JobCancelled}})
 	}
+	if id, connection, ok := recipient.ATS(); ok {
+		// Nothing else has a place in every ATS, so nothing else is provided.
+		m.Profile = relay.Profile{Name: m.Profile.Name, Kana: m.Profile.Kana, Email: m.Profile.Email, Locale: m.Profile.Locale}
+		receipt, err := w.push(ctx, j, r, m.Profile, id, connection, recipient.Job)
+		state, lost := w.handed(ctx, j, r, w.handOver(ctx, j, m, company, receipt, err))
+		if done := err == nil || ats.FaultOf(err) == ats.Unclear; done && lost != nil && ats.FaultOf(lost) != ats.Duplicate {
+			lost = ats.Errorf(ats.Unclear, "%w", lost) // the next run must know that this one called the vendor
+		}
+		return state, lost
+	}
 	receipt, err := w.Relay.Hand(ctx, recipient, profile(r, m, company, given))
 	return w.handed(ctx, j, r, w.handOver(ctx, j, m, company, receipt, err))
 }
@@ -52,6 +62,9 @@ func (w *Worker) handOver(ctx context.Context, j record.Job, m record.Membership
 		}
 	}
 	h := record.Handed{State: record.ReferralWaiting, Reason: scrub(err), Job: w.outcome(ctx, j, err)}
+	if ats.FaultOf(err) == ats.Unclear { // only a person can see whether it was done
+		h.Job = record.Outcome{State: record.JobDead, Error: h.Reason, Fault: ats.Unclear, Consumed: true}
+	}
 	if h.Job.State == record.JobDead {
 		h.State = record.ReferralFailed
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/career-relay/connector/ats"
@@ -19,6 +20,10 @@ type Recipient struct {
 	Name    Names        `yaml:"name" json:"name"`
 	URL     string       `yaml:"url" json:"url"`
 	Secrets []ats.Secret `yaml:"secrets" json:"-"` // whsec_… (Standard Webhooks); the first signs, the rest only verify
+	// Connection is one of a company's own, company/connection, in place of URL
+	// and Secrets: candidates are put into that ATS, for the job with the id Job.
+	Connection string `yaml:"connection" json:"connection,omitempty"`
+	Job        string `yaml:"job" json:"job,omitempty"`
 	Licence string       `yaml:"licence" json:"licence"`
 	Address string       `yaml:"address" json:"address"`
 	Head    string       `yaml:"representative" json:"representative"`
@@ -32,12 +37,7 @@ func (r Recipient) Validate() error {
 	if r.Name.JA == "" && r.Name.EN == "" {
 		errs = append(errs, errors.New("name: required"))
 	}
-	if !safe(r.URL) {
-		errs = append(errs, errors.New("url: want https://…, or http:// on this machine"))
-	}
-	if len(r.Secrets) == 0 {
-		errs = append(errs, errors.New("secrets: required: at least one"))
-	}
+	errs = append(errs, r.way())
 	for i, s := range r.Secrets {
 		k, err := key(s)
 		if err == nil && len(k) < minKey {
@@ -53,6 +53,40 @@ func (r Recipient) Validate() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// way reports what is wrong with how profiles travel: signed to an address, or
+// into an ATS.
+func (r Recipient) way() error {
+	if r.Connection == "" {
+		var errs []error
+		if !safe(r.URL) {
+			errs = append(errs, errors.New("url: want https://…, or http:// on this machine"))
+		}
+		if len(r.Secrets) == 0 {
+			errs = append(errs, errors.New("secrets: required: at least one"))
+		}
+		if r.Job != "" {
+			errs = append(errs, errors.New("job: only with connection"))
+		}
+		return errors.Join(errs...)
+	}
+	company, connection, ok := strings.Cut(r.Connection, "/")
+	switch {
+	case !ok || company == "" || connection == "" || strings.Contains(connection, "/"):
+		return errors.New("connection: want company/connection, such as globex/ashby")
+	case r.Job == "":
+		return errors.New("job: required with connection: the id of an open job; careerrelay vendor jobs lists them")
+	case r.URL != "" || len(r.Secrets) > 0:
+		return errors.New("url, secrets: not with connection")
+	}
+	return nil
+}
+
+// ATS returns the company and the connection into which candidates are put; ok
+// is false for a recipient with an address of its own.
+func (r Recipient) ATS() (company, connection string, ok bool) {
+	return strings.Cut(r.Connection, "/")
 }
 
 // safe reports whether a profile may travel to an address.

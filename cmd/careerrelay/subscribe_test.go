@@ -72,6 +72,23 @@ func TestSubscribe(t *testing.T) {
 	if rows, err := db.Subscriptions(t.Context(), "acme"); err != nil || len(rows) != 0 || len(s.Channels()) != 0 {
 		t.Errorf("after it was removed: got %+v, %v", rows, err)
 	}
+	s.Offer(250)
+	for _, tt := range []struct {
+		limit, lines int
+		more         bool
+	}{{10, 11, true}, {250, 251, false}} {
+		out.Reset()
+		l := openings{settings: set, db: db, client: &http.Client{Transport: s}, limit: tt.limit}
+		more, err := l.print(t.Context(), &out, "acme/zoho", false)
+		if err != nil || more != tt.more || strings.Count(out.String(), "\n") != tt.lines || strings.Contains(out.String(), "Closed") {
+			t.Errorf("at most %d: got %t, %v and %d lines", tt.limit, more, err, strings.Count(out.String(), "\n"))
+		}
+	}
+	for _, name := range []string{"acme/sheet", "acme", "acme/"} {
+		if _, err := (openings{settings: set, db: db, limit: 1}).print(t.Context(), &out, name, false); err == nil {
+			t.Errorf("jobs of %s were listed", name)
+		}
+	}
 	if err := of("sheet").subscribe(t.Context(), &out); ats.FaultOf(err) != ats.Invalid {
 		t.Errorf("got %v", err)
 	}

@@ -19,7 +19,7 @@ import (
 )
 
 func vendorCommand(s *settings) *cobra.Command {
-	return noun("vendor", "The applicant tracking systems that are understood", vendorList(), vendorShow(), vendorFields(), vendorTry(), vendorPoll(s), vendorSubscribe(s))
+	return noun("vendor", "The applicant tracking systems that are understood", vendorList(), vendorShow(), vendorFields(), vendorTry(), vendorPoll(s), vendorSubscribe(s), vendorJobs(s))
 }
 
 // A vendorView is a vendor as list and show print it.

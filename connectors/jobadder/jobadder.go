@@ -48,6 +48,7 @@ const (
 	defaultTokenURL = "https://id.jobadder.com/connect/token" //nolint:gosec // an address
 	event           = "jobapplication_status_changed"
 	perPage         = 200
+	source          = "Career Relay" // of those whom we put in
 	// Ten failures within an hour suspend a webhook; what failed is lost too.
 	overlap = 70 * time.Minute
 )
@@ -353,6 +354,6 @@ func (c *Connector) person(ctx context.Context, p api.Person) (json.Number, erro
 		return found.Items[0].CandidateID, nil
 	}
 	var made candidate
-	err := c.api.Create(ctx, "/candidates", object{"firstName": p.Given, "lastName": p.Family, "email": p.Email}, &made)
+	err := c.api.Create(ctx, "/candidates", object{"firstName": p.Given, "lastName": p.Family, "email": p.Email, "source": source}, &made)
 	return made.CandidateID, err
 }

@@ -359,7 +359,7 @@ func TestPush(t *testing.T) {
 	l := newLab(t, "")
 	ref, err := l.conn.Push(t.Context(), person, jobaddertest.Job)
 	want := []map[string]any{
-		{"firstName": "花子", "lastName": "鈴木", "email": "hanako.suzuki@example.jp"}, {"candidateId": []any{float64(550900)}},
+		{"firstName": "花子", "lastName": "鈴木", "email": "hanako.suzuki@example.jp", "source": "Career Relay"}, {"candidateId": []any{float64(550900)}},
 	}
 	if diff := cmp.Diff(want, l.Created); diff != "" || ref != "880900" || err != nil {
 		t.Errorf("got %q, %v (-want +got):\n%s", ref, err, diff)

@@ -79,6 +79,29 @@ func (s *Server) Delete(id string) {
 	delete(s.applications, id)
 }
 
+// Pushed lists the applications that were created for this address, each as
+// source and notes.
+func (s *Server) Pushed(email string) []string {
+	s.Lock()
+	defer s.Unlock()
+	var out []string
+	for _, id := range slices.Sorted(maps.Keys(s.applications)) {
+		a := s.applications[id]
+		c, _ := a["candidate"].(object)
+		if main, _ := c["primaryEmailAddress"].(object); a["status"] != "Lead" || main["value"] != email {
+			continue
+		}
+		line := fmt.Sprint(a["source"], ": ")
+		for _, n := range s.notes {
+			if text, _ := n["note"].(object); n["candidateId"] == c["id"] {
+				line += fmt.Sprint(text["value"])
+			}
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
 // Forbid takes the right for a method from the key.
 func (s *Server) Forbid(method string) {
 	s.Lock()

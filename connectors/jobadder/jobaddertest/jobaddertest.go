@@ -55,6 +55,7 @@ type Server struct {
 	tokens       map[string]time.Time // until when
 	sample       object               // of which others are made
 	applications map[string]object
+	people       []object // who was created
 	region       string
 	// Hooks are the webhooks that there are, Created what was created, as it was
 	// sent, and Renewals how often a token was given.
@@ -144,11 +145,13 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 	case parts[0] == "webhooks":
 		s.webhooks(w, r, parts[1:])
 	case r.Method == http.MethodPost && path == "candidates":
-		s.create(w, r, func() (int, any) { return http.StatusCreated, object{"candidateId": 550900} })
-	case r.Method == http.MethodPost && path == "jobs/"+Job+"/applications":
-		s.create(w, r, func() (int, any) {
-			return http.StatusCreated, object{"items": []object{{"applicationId": 880900}}, "totalCount": 1}
+		s.create(w, r, func(in object) (int, any) {
+			in["candidateId"] = 550900 + len(s.people)
+			s.people = append(s.people, in)
+			return http.StatusCreated, object{"candidateId": in["candidateId"]}
 		})
+	case r.Method == http.MethodPost && path == "jobs/"+Job+"/applications":
+		s.create(w, r, s.apply)
 	case r.Method == http.MethodPost && parts[0] == "jobs":
 		apitest.Refuse(w, http.StatusNotFound)
 	case r.Method != http.MethodGet:
@@ -193,18 +196,54 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request) {
 	apitest.Write(w, http.StatusOK, object{"items": append([]object{}, part...), "totalCount": len(all)})
 }
 
-func (s *Server) create(w http.ResponseWriter, r *http.Request, made func() (int, any)) {
+func (s *Server) create(w http.ResponseWriter, r *http.Request, made func(in object) (int, any)) {
 	var in object
 	if !apitest.Read(w, r, &in) {
 		return
 	}
-	s.Created = append(s.Created, in)
-	status, answer := made()
+	s.Created = append(s.Created, maps.Clone(in))
+	status, answer := made(in)
 	apitest.Write(w, status, answer)
+}
+
+// apply makes an application of somebody who was created.
+func (s *Server) apply(in object) (int, any) {
+	ids, _ := in["candidateId"].([]any)
+	for _, c := range s.people {
+		if len(ids) != 1 || fmt.Sprintf("%.0f", ids[0]) != fmt.Sprint(c["candidateId"]) {
+			continue
+		}
+		id := 880900 + len(s.people) - 1
+		job, _ := strconv.Atoi(Job)
+		s.applications[strconv.Itoa(id)] = object{
+			"applicationId": id, "candidate": c, "job": object{"jobId": job}, "status": statuses[0], "updatedAt": s.Now().UTC().Format(time.RFC3339),
+		}
+		return http.StatusCreated, object{"items": []object{{"applicationId": id}}, "totalCount": 1}
+	}
+	return http.StatusCreated, object{"items": []object{{"applicationId": 880900}}, "totalCount": 1}
+}
+
+// Applied lists the applications of who was created with this address, each by
+// the source.
+func (s *Server) Applied(email string) []string {
+	s.Lock()
+	defer s.Unlock()
+	var out []string
+	for _, o := range s.applications {
+		if c, _ := o["candidate"].(object); c["email"] == email {
+			out = append(out, fmt.Sprint(c["source"]))
+		}
+	}
+	return out
 }
 
 func (s *Server) candidates(w http.ResponseWriter, r *http.Request) {
 	found := []object{}
+	for _, c := range s.people {
+		if c["email"] == r.URL.Query().Get("email") {
+			found = []object{c}
+		}
+	}
 	for _, o := range s.applications {
 		c, _ := o["candidate"].(object)
 		if c["email"] == r.URL.Query().Get("email") {
