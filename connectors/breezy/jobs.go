@@ -21,6 +21,9 @@ func (c *Connector) Jobs(ctx context.Context) iter.Seq2[ats.Job, error] {
 		if err := c.api.Get(ctx, c.company+"/positions", url.Values{"state": {"published"}}, &found); err != nil {
 			return nil, "", err
 		}
+		if found == nil {
+			return nil, "", ats.Errorf(ats.Invalid, "Breezy's answer is not a list of jobs")
+		}
 		var jobs []ats.Job
 		for _, p := range found {
 			if p.State == "" || p.State == "published" {

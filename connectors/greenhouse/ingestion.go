@@ -64,6 +64,9 @@ func (g *ingestion) Jobs(ctx context.Context) iter.Seq2[ats.Job, error] {
 		if err := g.api.Get(ctx, "/jobs", nil, &found); err != nil {
 			return nil, "", err
 		}
+		if found == nil {
+			return nil, "", ats.Errorf(ats.Invalid, "Greenhouse's answer is not a list of jobs")
+		}
 		var jobs []ats.Job
 		for _, j := range found {
 			if j.Status == "" || j.Status == "open" {

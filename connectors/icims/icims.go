@@ -146,6 +146,10 @@ func (c *Connector) State(ctx context.Context, e ats.Event) (ats.State, error) {
 
 func (c *Connector) workflow(ctx context.Context, e ats.Event) (object, error) {
 	answer, err := c.get(ctx, "/applicantworkflows/", e.Application, "status,source,sourcename,baseprofile,associatedprofile")
+	var read struct{ Status, BaseProfile, AssociatedProfile *struct{ ID any } }
+	if err == nil && (json.Unmarshal(answer, &read) != nil || read.Status == nil && read.BaseProfile == nil && read.AssociatedProfile == nil) {
+		err = ats.Errorf(ats.Invalid, "iCIMS's answer is not a workflow")
+	}
 	return object{"workflow": answer, "signed": c.signed}, err
 }
 

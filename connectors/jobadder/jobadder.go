@@ -212,6 +212,9 @@ func (c *Connector) page(ctx context.Context, s api.Sweep) ([]connectors.Payload
 	if err != nil {
 		return nil, "", err
 	}
+	if answer.Items == nil {
+		return nil, "", ats.Errorf(ats.Invalid, "JobAdder's answer is not a list of applications")
+	}
 	news := make([]connectors.Payload, 0, len(answer.Items))
 	for _, a := range answer.Items {
 		body, err := json.Marshal(object{"event": event, "eventDate": a.UpdatedAt, "eventData": object{"applicationId": a.ApplicationID}})
@@ -260,6 +263,9 @@ func (c *Connector) revive(ctx context.Context) (suspended bool, err error) {
 func (c *Connector) hooks(ctx context.Context, query url.Values) ([]hook, error) {
 	var answer struct{ Items []hook }
 	err := c.api.Get(ctx, "/webhooks", query, &answer)
+	if err == nil && answer.Items == nil {
+		err = ats.Errorf(ats.Invalid, "JobAdder's answer is not a list of webhooks")
+	}
 	return answer.Items, err
 }
 

@@ -190,6 +190,9 @@ func (c *Connector) page(ctx context.Context, s api.Sweep) ([]connectors.Payload
 	if err := c.api.Get(ctx, "/applications", query, &answer); err != nil {
 		return nil, "", err
 	}
+	if answer.Results == nil {
+		return nil, "", ats.Errorf(ats.Invalid, "Merge's answer is not a list of applications")
+	}
 	news := make([]connectors.Payload, 0, len(answer.Results))
 	for _, row := range answer.Results {
 		if _, ok := row["id"].(string); !ok {

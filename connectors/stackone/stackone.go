@@ -170,6 +170,9 @@ func (c *Connector) page(ctx context.Context, s api.Sweep) ([]connectors.Payload
 	if err := c.api.Get(ctx, "/unified/ats/applications", query, &answer); err != nil {
 		return nil, "", err
 	}
+	if answer.Data == nil {
+		return nil, "", ats.Errorf(ats.Invalid, "StackOne's answer is not a list of applications")
+	}
 	news := make([]connectors.Payload, 0, len(answer.Data))
 	for _, row := range answer.Data {
 		if _, ok := row["id"].(string); !ok {

@@ -22,6 +22,9 @@ func (c *Connector) Jobs(ctx context.Context) iter.Seq2[ats.Job, error] {
 		if err := c.api.Get(ctx, "/requisitions", url.Values{"status": {"active"}, "page": {strconv.Itoa(number)}}, &answer); err != nil {
 			return nil, "", err
 		}
+		if answer == nil {
+			return nil, "", ats.Errorf(ats.Invalid, "Talentio's answer is not a list of jobs")
+		}
 		var jobs []ats.Job
 		for _, r := range answer {
 			if r.Status == "" || r.Status == "active" {

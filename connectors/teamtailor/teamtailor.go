@@ -245,6 +245,9 @@ func (c *Connector) page(ctx context.Context, s api.Sweep) ([]connectors.Payload
 	if err != nil {
 		return nil, "", err
 	}
+	if answer.Data == nil {
+		return nil, "", ats.Errorf(ats.Invalid, "Teamtailor's answer is not a list of applications")
+	}
 	var news []connectors.Payload
 	for _, a := range answer.Data {
 		updated, err := time.Parse(time.RFC3339, a.Attributes.UpdatedAt)

@@ -27,6 +27,9 @@ func (c *Connector) Jobs(ctx context.Context) iter.Seq2[ats.Job, error] {
 		if err != nil {
 			return nil, "", err
 		}
+		if found == nil {
+			return nil, "", ats.Errorf(ats.Invalid, "Unified.to's answer is not a list of jobs")
+		}
 		var jobs []ats.Job
 		for _, j := range found {
 			if j.Status != "" && j.Status != "OPEN" {

@@ -54,6 +54,7 @@ const (
 // what none told.
 type Connector struct {
 	*spec.Connector
+	api.Sweeping
 	api *api.Client
 	set Settings
 	now func() time.Time
@@ -63,6 +64,7 @@ var (
 	_ connectors.Completer  = (*Connector)(nil)
 	_ connectors.Checker    = (*Connector)(nil)
 	_ connectors.Poller     = (*Connector)(nil)
+	_ connectors.Pager      = (*Connector)(nil)
 	_ connectors.Subscriber = (*Connector)(nil)
 	_ connectors.Pusher     = (*Connector)(nil)
 	_ connectors.JobLister  = (*Connector)(nil)
@@ -214,6 +216,9 @@ func (c *Connector) page(ctx context.Context, s api.Sweep) ([]connectors.Payload
 	}
 	if err := c.api.Get(ctx, path, query, &answer); err != nil {
 		return nil, "", err
+	}
+	if answer.Candidates == nil {
+		return nil, "", ats.Errorf(ats.Invalid, "Workable's answer is not a list of candidates")
 	}
 	var news []connectors.Payload
 	for _, one := range answer.Candidates {

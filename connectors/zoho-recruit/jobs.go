@@ -3,7 +3,6 @@ package zohorecruit
 import (
 	"context"
 	"iter"
-	"net/url"
 	"slices"
 	"strconv"
 
@@ -19,23 +18,18 @@ var ended = []string{"Filled", "Cancelled", "Declined", "Inactive", "On-Hold", "
 func (c *Connector) Jobs(ctx context.Context) iter.Seq2[ats.Job, error] {
 	return api.Jobs(func(page string) ([]ats.Job, string, error) {
 		number := api.Number(page, 1)
-		var answer struct {
-			Data []struct {
-				ID     string
-				Title  string `json:"Posting_Title"`
-				Name   string `json:"Job_Opening_Name"`
-				Status string `json:"Job_Opening_Status"`
-			}
-			Info struct {
-				MoreRecords bool `json:"more_records"`
-			}
+		var found []struct {
+			ID     string
+			Title  string `json:"Posting_Title"`
+			Name   string `json:"Job_Opening_Name"`
+			Status string `json:"Job_Opening_Status"`
 		}
-		err := c.api.Get(ctx, "/Job_Openings", url.Values{"page": {strconv.Itoa(number)}, "per_page": {strconv.Itoa(perPage)}}, &answer)
+		more, err := c.list(ctx, "/Job_Openings", number, nil, &found)
 		if err != nil {
 			return nil, "", err
 		}
 		var jobs []ats.Job
-		for _, j := range answer.Data { // none at all is told with 204
+		for _, j := range found {
 			if slices.Contains(ended, j.Status) {
 				continue
 			}
@@ -44,7 +38,7 @@ func (c *Connector) Jobs(ctx context.Context) iter.Seq2[ats.Job, error] {
 			}
 			jobs = append(jobs, ats.Job{ID: j.ID, Title: j.Title})
 		}
-		if !answer.Info.MoreRecords {
+		if !more {
 			return jobs, "", nil
 		}
 		return jobs, strconv.Itoa(number + 1), nil

@@ -61,6 +61,7 @@ const (
 // what they did not tell.
 type Connector struct {
 	*spec.Connector
+	api.Sweeping
 	api *api.Client
 	set Settings
 	now func() time.Time
@@ -71,6 +72,7 @@ var (
 	_ connectors.Completer  = (*Connector)(nil)
 	_ connectors.Checker    = (*Connector)(nil)
 	_ connectors.Poller     = (*Connector)(nil)
+	_ connectors.Pager      = (*Connector)(nil)
 	_ connectors.Subscriber = (*Connector)(nil)
 	_ connectors.Pusher     = (*Connector)(nil)
 	_ connectors.JobLister  = (*Connector)(nil)
@@ -235,23 +237,16 @@ func (c *Connector) page(ctx context.Context, s api.Sweep) ([]connectors.Payload
 			return nil, "", ats.Errorf(ats.Invalid, "the cursor names no page")
 		}
 	}
-	var answer struct {
-		Data []struct {
-			ID        string    `json:"id"`
-			UpdatedOn time.Time `json:"Updated_On"`
-		}
-		Info struct {
-			MoreRecords bool `json:"more_records"`
-		}
+	var found []struct {
+		ID        string    `json:"id"`
+		UpdatedOn time.Time `json:"Updated_On"`
 	}
-	err := c.api.Get(ctx, "/Applications", url.Values{
-		"sort_by": {"Updated_On"}, "sort_order": {"desc"}, "page": {strconv.Itoa(number)}, "per_page": {strconv.Itoa(perPage)},
-	}, &answer)
+	more, err := c.list(ctx, "/Applications", number, url.Values{"sort_by": {"Updated_On"}, "sort_order": {"desc"}}, &found)
 	if err != nil {
 		return nil, "", err
 	}
 	var news []connectors.Payload
-	for _, r := range answer.Data {
+	for _, r := range found {
 		if r.UpdatedOn.Before(s.Since) {
 			return news, "", nil
 		}
@@ -263,10 +258,34 @@ func (c *Connector) page(ctx context.Context, s api.Sweep) ([]connectors.Payload
 		}
 		news = append(news, s.Payload(body, r.UpdatedOn, c.now()))
 	}
-	if !answer.Info.MoreRecords {
+	if !more {
 		return news, "", nil
 	}
 	return news, strconv.Itoa(number + 1), nil
+}
+
+// list reads one page of the records of a module into out. That there are none
+// is said with 204.
+func (c *Connector) list(ctx context.Context, path string, page int, query url.Values, out any) (more bool, err error) {
+	if query == nil {
+		query = url.Values{}
+	}
+	query.Set("page", strconv.Itoa(page))
+	query.Set("per_page", strconv.Itoa(perPage))
+	var raw json.RawMessage
+	if err := c.api.Get(ctx, path, query, &raw); err != nil || raw == nil {
+		return false, err
+	}
+	var answer struct {
+		Data json.RawMessage
+		Info struct {
+			MoreRecords bool `json:"more_records"`
+		}
+	}
+	if json.Unmarshal(raw, &answer) != nil || json.Unmarshal(answer.Data, out) != nil {
+		return false, ats.Errorf(ats.Invalid, "Zoho's answer is not a list of records")
+	}
+	return answer.Info.MoreRecords, nil
 }
 
 // channelLife is for how long a channel is asked. Zoho ends each after about a

@@ -300,7 +300,7 @@ func (s *Server) webhooks(w http.ResponseWriter, r *http.Request, rest []string)
 		found := slices.DeleteFunc(slices.Clone(s.Hooks), func(h object) bool {
 			return r.URL.Query().Has("status") && h["status"] != r.URL.Query().Get("status")
 		})
-		apitest.Write(w, http.StatusOK, object{"items": found, "totalCount": len(found)})
+		apitest.Write(w, http.StatusOK, object{"items": append([]object{}, found...), "totalCount": len(found)})
 	case r.Method == http.MethodPost && len(rest) == 0:
 		var in object
 		if !apitest.Read(w, r, &in) {
