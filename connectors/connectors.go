@@ -134,6 +134,12 @@ type (
 		Redact(p Payload) Payload
 	}
 
+	// An Addresser says what its webhook's address has behind callback. A secret
+	// in it is named, not shown.
+	Addresser interface {
+		Address(callback string) string
+	}
+
 	// A Completer fetches what an event's payload left out.
 	Completer interface {
 		Complete(ctx context.Context, e *ats.Event) error

@@ -5,14 +5,17 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/configs"
+	"github.com/career-relay/connector/connectors"
 	"github.com/career-relay/connector/jobs"
 	"github.com/career-relay/connector/record"
 	"github.com/career-relay/connector/rules/sending"
@@ -234,6 +237,24 @@ func examineCompanies(s *settings) []finding {
 	}
 	for _, c := range tenants.Companies() {
 		found = append(found, examineCompany(c))
+		found = append(found, examineAddresses(s, c)...)
+	}
+	return found
+}
+
+// examineAddresses shows the addresses of webhooks that are not the usual ones:
+// without what is behind them nothing is let in.
+func examineAddresses(s *settings, c *configs.Company) []finding {
+	opener := newOpener(http.DefaultClient, nil, s.publicURL)
+	var found []finding
+	for _, name := range slices.Sorted(maps.Keys(c.Connections)) {
+		conn, err := opener.make(c, name)
+		if err != nil {
+			continue // the company's status says why
+		}
+		if a, ok := conn.(connectors.Addresser); ok {
+			found = append(found, finding{About: c.ID + "/" + name, OK: true, Text: "the webhook's address is " + a.Address(s.publicURL+"/hooks/"+c.ID+"/"+name)})
+		}
 	}
 	return found
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,6 +19,7 @@ const subscribed = `company: acme
 name: {ja: 株式会社アクメ}
 connections:
   zoho: {vendor: zoho-recruit, secrets: ["env:KEY"], data_center: jp, client_id: "1000.X", client_secret: "env:KEY", refresh_token: "env:KEY", api_url: ` + zohotest.URL + `, accounts_url: ` + zohotest.AccountsURL + `}
+  unified: {vendor: unified-to, secrets: ["env:KEY"], account: 66f0c1d2e3a4b5c6d7e8f9aa, api_key: "env:KEY", url_token: "env:KEY", since: 2026-09-01}
   sheet: {vendor: generic, secrets: ["env:KEY"]}
 mail:
   from: {address: saiyo@acme.example.jp}
@@ -65,6 +67,13 @@ func TestSubscribe(t *testing.T) {
 	}
 	if f := examineSubscriptions(t.Context(), db); len(f) != 1 || !f[0].OK || !strings.Contains(f[0].Text, "is renewed on") {
 		t.Errorf("got %+v", f)
+	}
+	var about []string
+	for _, f := range examineCompanies(set) {
+		about = append(about, f.About+": "+f.Text)
+	}
+	if want := "acme/unified: the webhook's address is https://relay.example.test/hooks/acme/unified?k=<url_token>"; !slices.Contains(about, want) {
+		t.Errorf("got %q, want %s", about, want)
 	}
 	if err := of("zoho").remove(t.Context(), rows[0].ID); err != nil {
 		t.Fatal(err)

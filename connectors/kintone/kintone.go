@@ -92,7 +92,11 @@ var (
 	_ connectors.Pager     = (*Connector)(nil)
 	_ connectors.Pusher    = (*Connector)(nil)
 	_ connectors.Finder    = (*Connector)(nil)
+	_ connectors.Addresser = (*Connector)(nil)
 )
+
+// Address implements connectors.Addresser.
+func (*Connector) Address(callback string) string { return callback + "?key=<the secret>" }
 
 // Open opens a connection.
 func Open(s spec.Spec, env connectors.Env, decode func(any) error) (connectors.Connector, error) {

@@ -118,7 +118,11 @@ var (
 	_ connectors.Redactor  = (*Connector)(nil)
 	_ connectors.Poller    = (*Connector)(nil)
 	_ connectors.Pager     = (*Connector)(nil)
+	_ connectors.Addresser = (*Connector)(nil)
 )
+
+// Address implements connectors.Addresser.
+func (*Connector) Address(callback string) string { return callback + "?key=<the secret>" }
 
 // Open opens a connection.
 func Open(s spec.Spec, env connectors.Env, decode func(any) error) (connectors.Connector, error) {

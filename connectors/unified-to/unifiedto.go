@@ -66,7 +66,11 @@ var (
 	_ connectors.Subscriber = (*Connector)(nil)
 	_ connectors.Pusher     = (*Connector)(nil)
 	_ connectors.JobLister  = (*Connector)(nil)
+	_ connectors.Addresser  = (*Connector)(nil)
 )
+
+// Address implements connectors.Addresser.
+func (*Connector) Address(callback string) string { return callback + "?k=<url_token>" }
 
 // Open opens a connection.
 func Open(s spec.Spec, env connectors.Env, decode func(any) error) (connectors.Connector, error) {
