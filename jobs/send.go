@@ -139,7 +139,7 @@ func (w *Worker) freshState(ctx context.Context, p record.Posting, company *conf
 	if !ok {
 		return p.State, false, nil
 	}
-	p.Event.Candidate.Email = ats.Email(p.Message.To.Address) // some vendors can be asked for nothing else
+	p.Event.Candidate.Email = p.Message.To.Address // some vendors can be asked for nothing else
 	state, err := c.State(ctx, p.Event)
 	if ats.FaultOf(err) == ats.NotFound {
 		return ats.Erased, true, nil // gone in the vendor's system: nobody to write to

@@ -24,10 +24,10 @@ type Recipient struct {
 	// and Secrets: candidates are put into that ATS, for the job with the id Job.
 	Connection string `yaml:"connection" json:"connection,omitempty"`
 	Job        string `yaml:"job" json:"job,omitempty"`
-	Licence string       `yaml:"licence" json:"licence"`
-	Address string       `yaml:"address" json:"address"`
-	Head    string       `yaml:"representative" json:"representative"`
-	Contact string       `yaml:"contact" json:"contact"`
+	Licence    string `yaml:"licence" json:"licence"`
+	Address    string `yaml:"address" json:"address"`
+	Head       string `yaml:"representative" json:"representative"`
+	Contact    string `yaml:"contact" json:"contact"`
 }
 
 // Validate reports every problem in r, each with the path of its key. A person

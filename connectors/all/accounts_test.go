@@ -3,6 +3,7 @@ package all
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -97,7 +98,7 @@ var accounts = map[string]func(t *testing.T, now func() time.Time) account{
 	"jobadder": func(t *testing.T, now func() time.Time) account {
 		s := must(jobaddertest.New("refresh", now))(t)
 		s.Hooks = []map[string]any{{"webhookId": "1b2c3d4e-5f60-4718-8293-a4b5c6d7e8f9", "url": hookURL, "events": []any{"jobapplication_status_changed"}, "status": "Suspended"}}
-		id := func(n int) string { return fmt.Sprint(7_000_000 + n) }
+		id := func(n int) string { return strconv.Itoa(7_000_000 + n) }
 		return account{
 			Server: &s.Server, event: event(jobaddertest.Rejected), expire: s.Expire,
 			settings: "client_id: c\nclient_secret: s\nrefresh_token: refresh\napi_url: " + jobaddertest.URL + "\ntoken_url: " + jobaddertest.TokenURL,
@@ -233,7 +234,7 @@ var accounts = map[string]func(t *testing.T, now func() time.Time) account{
 	},
 	"teamtailor": func(t *testing.T, now func() time.Time) account {
 		s := must(teamtailortest.New("key", now))(t)
-		id := func(n int) string { return fmt.Sprint(40_000_000 + n) }
+		id := func(n int) string { return strconv.Itoa(40_000_000 + n) }
 		return account{
 			Server: &s.Server, settings: "api_key: key\nsince: 2026-09-01\napi_url: " + teamtailortest.URL, event: event(teamtailortest.Rejected),
 			reject: func(n int) { s.Add(id(n), now(), now()) },
@@ -266,7 +267,7 @@ var accounts = map[string]func(t *testing.T, now func() time.Time) account{
 	},
 	"zoho-recruit": func(_ *testing.T, now func() time.Time) account {
 		s := zohotest.New("refresh", now)
-		id := func(n int) string { return fmt.Sprint(500_000_000_000 + n) }
+		id := func(n int) string { return strconv.Itoa(500_000_000_000 + n) }
 		return account{
 			Server: &s.Server, event: event(zohotest.Rejected), expire: s.Revoke,
 			settings: "data_center: jp\nclient_id: c\nclient_secret: s\nrefresh_token: refresh\napi_url: " + zohotest.URL + "\naccounts_url: " + zohotest.AccountsURL,

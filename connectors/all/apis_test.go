@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -322,11 +323,11 @@ func TestEndlessPages(t *testing.T) {
 			if next != "" {
 				cursor = next
 			}
-			switch ats.FaultOf(err) {
-			case ats.Busy:
+			switch fault := ats.FaultOf(err); {
+			case fault == ats.Busy:
 				time.Sleep(max(ats.WaitOf(err), time.Second))
 				continue
-			case ats.TooLarge, ats.Invalid:
+			case fault == ats.TooLarge || fault == ats.Invalid:
 				if p, ok := conn.(connectors.Pager); ok && p.More(cursor) {
 					t.Errorf("after %v the sweep goes on", err)
 				}
@@ -480,15 +481,15 @@ func TestJobs(t *testing.T) {
 				t.Errorf("%d jobs and %d of the samples, want %d", len(found)-own, own, many)
 			}
 			for n := range many {
-				if id, want := fmt.Sprint(7000001+2*n), fmt.Sprintf("Engineer %d", n+1); found[id] != want {
+				if id, want := strconv.Itoa(7000001+2*n), fmt.Sprintf("Engineer %d", n+1); found[id] != want {
 					t.Fatalf("%s: got %q, want %s", id, found[id], want)
 				}
 			}
-			n := 0
-			for range lister.Jobs(t.Context()) {
-				if n++; n == 1 {
-					break // who has enough stops the list
+			for _, err := range lister.Jobs(t.Context()) {
+				if err != nil {
+					t.Error(err)
 				}
+				break // who has enough stops the list
 			}
 		}
 	})

@@ -3,6 +3,7 @@ package kintone
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
@@ -73,9 +74,7 @@ func (c *Connector) Push(ctx context.Context, candidate ats.Candidate, jobID str
 func (c *Connector) row(p api.Person, candidate ats.Candidate) map[string]string {
 	f := c.set.Fields
 	row := map[string]string{}
-	for code, text := range c.set.Push.Set {
-		row[code] = text
-	}
+	maps.Copy(row, c.set.Push.Set)
 	row[f.Name], row[f.FamilyName], row[f.GivenName], row[f.Kana] = p.Name, p.Family, p.Given, candidate.Kana
 	row[f.Email], row[f.Channel], row[c.set.Push.Note] = p.Email, api.Note, api.Note
 	return row

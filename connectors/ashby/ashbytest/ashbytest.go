@@ -91,13 +91,13 @@ func (s *Server) Pushed(email string) []string {
 		if main, _ := c["primaryEmailAddress"].(object); a["status"] != "Lead" || main["value"] != email {
 			continue
 		}
-		line := fmt.Sprint(a["source"], ": ")
+		var notes []string
 		for _, n := range s.notes {
 			if text, _ := n["note"].(object); n["candidateId"] == c["id"] {
-				line += fmt.Sprint(text["value"])
+				notes = append(notes, fmt.Sprint(text["value"]))
 			}
 		}
-		out = append(out, line)
+		out = append(out, fmt.Sprint(a["source"], ": ", strings.Join(notes, ", ")))
 	}
 	return out
 }

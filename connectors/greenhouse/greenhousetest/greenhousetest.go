@@ -24,7 +24,7 @@ const (
 // Credentials of the account.
 const (
 	ClientID     = "harvest-client"
-	ClientSecret = "harvest-secret" //nolint:gosec // of a stand-in
+	ClientSecret = "harvest-secret"
 	UserID       = "4001"
 	OnBehalfOf   = "partner@example.jp"
 )
@@ -32,7 +32,7 @@ const (
 // Addresses under which RoundTrip answers.
 const (
 	URL        = "https://harvest.greenhouse.test/v3"
-	TokenURL   = "https://auth.greenhouse.test/token" //nolint:gosec // an address
+	TokenURL   = "https://auth.greenhouse.test/token"
 	PartnerURL = "https://api.greenhouse.test/v1/partner"
 )
 

@@ -143,9 +143,9 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 		s.list(w, r, "candidacies", s.matching(r))
 	case path == "requisitions":
 		status := r.URL.Query().Get("status")
-		rows := append(s.jobs[:len(s.jobs):len(s.jobs)], s.Shown(false, func(j apitest.Job) object {
+		rows := slices.Concat(s.jobs, s.Shown(false, func(j apitest.Job) object {
 			return object{"id": j.ID(), "title": j.Title, "status": map[bool]string{true: "active", false: "archived"}[j.Open]}
-		})...)
+		}))
 		s.list(w, r, "requisitions", slices.DeleteFunc(rows, func(o object) bool { return status != "" && o["status"] != status }))
 	default:
 		id, found := strings.CutPrefix(path, "candidacies/")
