@@ -86,7 +86,7 @@ func (j *japanHouse) begin() {
 		if err != nil {
 			j.t.Fatal(err)
 		}
-		return len(all) == 4 && !slices.ContainsFunc(all, func(p record.Poll) bool { return p.First })
+		return len(all) == 5 && !slices.ContainsFunc(all, func(p record.Poll) bool { return p.First })
 	})
 	j.rest("acme")
 }

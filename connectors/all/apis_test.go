@@ -323,7 +323,8 @@ func TestEndlessPages(t *testing.T) {
 			if next != "" {
 				cursor = next
 			}
-			switch fault := ats.FaultOf(err); {
+			fault := ats.FaultOf(err)
+			switch {
 			case fault == ats.Busy:
 				time.Sleep(max(ats.WaitOf(err), time.Second))
 				continue
