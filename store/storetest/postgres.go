@@ -186,7 +186,7 @@ func (s *Server) start() error {
 		sync = "on"
 	}
 	cmd := s.command("postgres", "-D", s.data(), "-k", s.dir, "-h", "",
-		"-c", "fsync="+sync, "-c", "full_page_writes="+sync, "-c", "max_connections=500", "-c", "shared_buffers=128MB",
+		"-c", "fsync="+sync, "-c", "full_page_writes="+sync, "-c", "max_connections=1000", "-c", "shared_buffers=128MB",
 		"-c", "max_wal_size=2GB", "-c", "log_min_messages=fatal", "-c", "log_checkpoints=off")
 	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
