@@ -97,8 +97,13 @@ type Plan struct {
 	Cancel bool    // a mail that waits is obsolete
 }
 
-// skewed is how far in the future an event may lie before its time is doubted.
-const skewed = 5 * time.Minute
+// Skew is how far in the future an event may lie before its time is doubted:
+// so far two clocks may differ.
+const Skew = 5 * time.Minute
+
+// ahead reports whether t lies so far in the future that a clock or a time zone
+// is wrong.
+func ahead(t, now time.Time) bool { return t.After(now.Add(Skew)) }
 
 // Decide rules on an event.
 func Decide(s Settings, cal Calendar, f Facts) Plan {
@@ -126,9 +131,6 @@ func Decide(s Settings, cal Calendar, f Facts) Plan {
 		return p.end(CodeHistory, false)
 	}
 	p.Action, p.Due, p.Code = Mail, due(s, cal, f), CodeScheduled
-	if e.At.After(f.Now.Add(skewed)) {
-		p.pass(CodeFutureTime)
-	}
 	for _, c := range holds(s, f) {
 		p.Checks = append(p.Checks, c)
 		if !c.OK && p.Action == Mail {
@@ -141,7 +143,7 @@ func Decide(s Settings, cal Calendar, f Facts) Plan {
 // stale reports whether the event is older than what is known. A time in the
 // future orders nothing: with it the last word counts. Erasing is never late.
 func (f Facts) stale() bool {
-	return f.Event.State != ats.Erased && f.Previous != "" && f.Event.At.Before(f.PreviousAt) && !f.PreviousAt.After(f.Now.Add(skewed))
+	return f.Event.State != ats.Erased && f.Previous != "" && f.Event.At.Before(f.PreviousAt) && !ahead(f.PreviousAt, f.Now)
 }
 
 // states are the codes of the states that never lead to a mail.
@@ -208,6 +210,9 @@ func holds(s Settings, f Facts) []Check {
 	if slices.Contains(e.Problems, ats.EmbargoUnknown) { // few vendors have one
 		checks = append(checks, Check{Code: CodeEmbargo})
 	}
+	if ahead(e.At, f.Now) {
+		checks = append(checks, Check{Code: CodeFutureTime, Detail: fmt.Sprintf("%.1fd / %s", -age.Hours()/24, ats.Duration(Skew))})
+	}
 	return checks
 }
 
@@ -234,8 +239,8 @@ const spread = 20 * time.Minute
 // application.
 func due(s Settings, cal Calendar, f Facts) time.Time {
 	decided := f.Event.At
-	if decided.After(f.Now.Add(skewed)) {
-		decided = f.Now // a clock runs ahead: ours counts
+	if ahead(decided, f.Now) {
+		decided = f.Now // should a person release it, our clock counts
 	}
 	t := decided.Add(s.Delay.Std())
 	for _, earliest := range []time.Time{f.Now, f.Event.NotBefore} {

@@ -125,7 +125,13 @@ func TestDecide(t *testing.T) {
 		"several reasons: the first is the code": {func(_ *sending.Settings, f *sending.Facts) {
 			f.Cold, f.Event.Candidate.Name, f.Volume.LastHour = true, "", 99
 		}, sending.Hold, sending.CodeCold, false, false},
-		"a decision in the future": {age(-6 * time.Minute), sending.Mail, sending.CodeScheduled, false, false},
+		"a decision as far ahead as clocks differ": {age(-sending.Skew), sending.Mail, sending.CodeScheduled, false, false},
+		"a decision in the future":                 {age(-sending.Skew - 1), sending.Hold, sending.CodeFutureTime, false, false},
+		"a decision of the next decade":            {age(-10 * 365 * 24 * time.Hour), sending.Hold, sending.CodeFutureTime, false, false},
+		"a withdrawal in the future": {func(s *sending.Settings, f *sending.Facts) {
+			state(ats.Withdrawn)(s, f)
+			age(-time.Hour)(s, f)
+		}, sending.None, sending.CodeWithdrawn, false, true},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -179,8 +185,8 @@ func TestChecks(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	f.Event.At = f.Now.Add(time.Hour)
-	if checks := decide(s, f).Checks; !slices.Contains(checks, sending.Check{Code: sending.CodeFutureTime, OK: true}) {
+	f.Event.At = f.Now.Add(36 * time.Hour)
+	if checks := decide(s, f).Checks; !slices.Contains(checks, sending.Check{Code: sending.CodeFutureTime, Detail: "1.5d / 5m0s"}) {
 		t.Errorf("a decision in the future is not noted: %v", checks)
 	}
 }

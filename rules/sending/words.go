@@ -37,7 +37,7 @@ var words = map[string][2]string{
 	CodeHired:         {"採用が決まりました。", "The candidate was hired."},
 	CodeClosed:        {"求人が終了したので、結果のメールは送りません。", "The position was closed, so no result is sent."},
 	CodeMerged:        {"候補者の記録が、ATSで別の記録にまとめられました。", "The candidate was merged with another one in the ATS."},
-	CodeFutureTime:    {"決定の時刻が未来なので、こちらの時計を使いました。", "The decision lies in the future, so our clock was used."},
+	CodeFutureTime:    {"決定の日時が未来になっています。人が確かめるまで送りません。", "The decision is dated in the future; a person must check it."},
 }
 
 // Words says a code in a sentence; an unknown code is returned as it is.
