@@ -30,11 +30,21 @@ type Company struct {
 	// Templates holds the company's own letters as they were when the file was
 	// applied; nil when it has none.
 	Templates fs.FS `yaml:"-"`
+
+	zone *time.Location // TimeZone, found when the file was read
 }
 
 // Zone returns the company's time zone.
 func (c *Company) Zone() *time.Location {
-	zone, err := time.LoadLocation(c.TimeZone)
+	if c.zone != nil {
+		return c.zone
+	}
+	return locate(c.TimeZone) // no file made this company
+}
+
+// locate finds a time zone, which takes reading a file.
+func locate(name string) *time.Location {
+	zone, err := time.LoadLocation(name)
 	if err != nil { // the loader refuses such a file
 		return time.UTC
 	}

@@ -44,6 +44,9 @@ func TestDefaultsAreThoseOfTheRules(t *testing.T) {
 	if c.Locale != "ja" || c.Zone().String() != "Asia/Tokyo" || c.Relay.Mode != configs.RelayOff || c.Survey.Enabled {
 		t.Errorf("got %s, %s, %s, %t", c.Locale, c.Zone(), c.Relay.Mode, c.Survey.Enabled)
 	}
+	if c.Zone() != c.Zone() {
+		t.Error("the time zone is read again for every mail")
+	}
 	// Tuesday noon in Tokyo, and Saturday.
 	if cal := c.Calendar(); !cal.Open(time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC)) || cal.Open(time.Date(2026, 11, 28, 3, 0, 0, 0, time.UTC)) {
 		t.Error("the calendar is not that of the company's zone")

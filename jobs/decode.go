@@ -191,7 +191,7 @@ type judge struct {
 func (g judge) decide(e ats.Event, k record.Known) (record.Ruling, error) {
 	now := g.w.Now()
 	plan := sending.Decide(g.company.Sending, g.calendar, sending.Facts{
-		Event: e, Previous: k.Previous, PreviousAt: k.PreviousAt, Cold: g.cold || e.History, History: e.History, Now: now, Zone: g.zone,
+		Event: e, Previous: k.Previous, PreviousAt: k.PreviousAt, Cold: g.cold || e.History, History: e.History, Now: now,
 		Volume:     sending.Volume{LastHour: k.LastHour, LastDay: k.LastDay, BusiestDay: k.BusiestDay},
 		Suppressed: k.Suppressed, Written: k.Written,
 	})

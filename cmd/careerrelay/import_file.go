@@ -128,7 +128,6 @@ type intake struct {
 	now        time.Time
 
 	calendar sending.Calendar
-	zone     *time.Location
 	seen     map[string]sighting // by application
 	twins    map[string]twin     // by person and job
 }
@@ -150,7 +149,7 @@ type sighting struct {
 // survey reads the file once to its end, so that what cannot be read is refused
 // before anything is kept, and finds rows about the same application.
 func (in *intake) survey(ctx context.Context) error {
-	in.calendar, in.zone = in.company.Calendar(), in.company.Zone()
+	in.calendar = in.company.Calendar()
 	in.seen, in.twins = map[string]sighting{}, map[string]twin{}
 	for row, err := range in.sheet.Rows() {
 		if aboutRow(err) || err == nil && row.Skip != "" {
@@ -360,7 +359,7 @@ var kept = map[ats.State]verdict{ats.Withdrawn: rowWithdrawn, ats.Hired: rowHire
 func (in *intake) decide(j *judged, k record.RowKnown) {
 	e := *j.event
 	plan := sending.Decide(in.company.Sending, in.calendar, sending.Facts{
-		Event: e, Previous: k.State, PreviousAt: k.StateAt, Cold: true, History: e.History, Now: in.now, Zone: in.zone, Suppressed: k.Suppressed, Written: k.Written,
+		Event: e, Previous: k.State, PreviousAt: k.StateAt, Cold: true, History: e.History, Now: in.now, Suppressed: k.Suppressed, Written: k.Written,
 	})
 	reason, other := sending.Words(plan.Code, "en"), in.twins[personAndJob(&e)]
 	age, applied := in.now.Sub(e.At), in.now.Sub(j.reading.Applied)

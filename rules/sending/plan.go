@@ -24,7 +24,6 @@ type Facts struct {
 	// is cold too, and what nobody would write about any more gets no mail.
 	History    bool
 	Now        time.Time
-	Zone       *time.Location
 	Volume     Volume
 	Suppressed bool // the address takes no mail at all
 	Written    bool // the application's mail has left, or perhaps
@@ -75,7 +74,6 @@ const (
 	CodeBrake         = "brake"
 	CodeNotDue        = "not_due"
 	CodeWindow        = "window"
-	CodeStopped       = "stopped"
 	CodeDryRun        = "dry_run"
 	CodeLinkOnly      = "link_only"
 	CodeGo            = "go"
@@ -261,11 +259,8 @@ func due(s Settings, cal Calendar, f Facts) time.Time {
 // A Moment is what is known at the second of sending.
 type Moment struct {
 	State      ats.State
-	Fresh      bool // State was read from the ATS just now
 	Suppressed bool
-	Brake      string // kind of an open brake
-	Stopped    bool   // a person must release it
-	Released   bool   // a person did: age and volume no longer count
+	Released   bool // a person looked at it: its age no longer counts
 	DecidedAt  time.Time
 	Due        time.Time
 	Now        time.Time
@@ -287,8 +282,6 @@ const (
 // Wait.
 func Recheck(s Settings, cal Calendar, m Moment) (v Verdict, until time.Time, code string) {
 	switch {
-	case m.Stopped:
-		return HoldBack, time.Time{}, CodeStopped
 	case m.State != ats.Rejected:
 		return Cancel, time.Time{}, codeOf(m.State)
 	case m.Now.Before(m.Due):
@@ -297,8 +290,6 @@ func Recheck(s Settings, cal Calendar, m Moment) (v Verdict, until time.Time, co
 		return Suppress, time.Time{}, CodeSuppressed
 	case !m.Released && m.Now.Sub(m.DecidedAt) > s.MaxAge.Std():
 		return HoldBack, time.Time{}, CodeMaxAge
-	case m.Brake != "":
-		return Wait, m.Now.Add(5 * time.Minute), CodeBrake
 	case !cal.Open(m.Now):
 		return Wait, cal.Next(m.Now), CodeWindow
 	case s.Mode == LinkOnly:

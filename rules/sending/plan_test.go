@@ -18,7 +18,7 @@ func rejection(tb testing.TB) sending.Facts {
 	tb.Helper()
 	e := atstest.Rejection()
 	e.At = at(tb, "2026-06-08 11:15")
-	return sending.Facts{Event: e, Now: at(tb, "2026-06-08 11:20"), Zone: tokyo}
+	return sending.Facts{Event: e, Now: at(tb, "2026-06-08 11:20")}
 }
 
 func decide(s sending.Settings, f sending.Facts) sending.Plan {
@@ -309,7 +309,6 @@ func TestRecheck(t *testing.T) {
 		"everything is as planned":    {nil, sending.Go, time.Time{}, sending.CodeGo},
 		"the second that was planned": {func(_ *sending.Settings, m *sending.Moment) { m.Now = m.Due }, sending.Go, time.Time{}, sending.CodeGo},
 		"a second before":             {func(_ *sending.Settings, m *sending.Moment) { m.Now = m.Due.Add(-time.Second) }, sending.Wait, good.Due, sending.CodeNotDue},
-		"a person stopped it":         {func(_ *sending.Settings, m *sending.Moment) { m.Stopped = true }, sending.HoldBack, time.Time{}, sending.CodeStopped},
 		"reopened":                    {func(_ *sending.Settings, m *sending.Moment) { m.State = ats.Reopened }, sending.Cancel, time.Time{}, sending.CodeReopened},
 		"withdrawn":                   {func(_ *sending.Settings, m *sending.Moment) { m.State = ats.Withdrawn }, sending.Cancel, time.Time{}, sending.CodeWithdrawn},
 		"hired":                       {func(_ *sending.Settings, m *sending.Moment) { m.State = ats.Hired }, sending.Cancel, time.Time{}, sending.CodeHired},
@@ -325,8 +324,6 @@ func TestRecheck(t *testing.T) {
 			m.DecidedAt, m.Released = now.Add(-31*24*time.Hour), true
 		}, sending.Go, time.Time{}, sending.CodeGo},
 		"a release does not undo a change": {func(_ *sending.Settings, m *sending.Moment) { m.State, m.Released = ats.Hired, true }, sending.Cancel, time.Time{}, sending.CodeHired},
-		"a brake":                          {func(_ *sending.Settings, m *sending.Moment) { m.Brake = "credentials" }, sending.Wait, now.Add(5 * time.Minute), sending.CodeBrake},
-		"a brake, though released":         {func(_ *sending.Settings, m *sending.Moment) { m.Brake, m.Released = "credentials", true }, sending.Wait, now.Add(5 * time.Minute), sending.CodeBrake},
 		"after hours":                      {func(_ *sending.Settings, m *sending.Moment) { m.Now = at(t, "2026-06-09 17:00") }, sending.Wait, at(t, "2026-06-10 10:00"), sending.CodeWindow},
 		"after hours, though released":     {func(_ *sending.Settings, m *sending.Moment) { m.Now, m.Released = at(t, "2026-06-12 17:00"), true }, sending.Wait, at(t, "2026-06-15 10:00"), sending.CodeWindow},
 		"the ATS writes":                   {func(s *sending.Settings, _ *sending.Moment) { s.Mode = sending.LinkOnly }, sending.Cancel, time.Time{}, sending.CodeLinkOnly},
