@@ -52,6 +52,9 @@ func (t *tx) consentsOf(ctx context.Context, registration string) ([]record.Cons
 // waits is cancelled and one that was made is marked, so that the recipient can
 // be told; what it counted is taken back if the company's policy says so.
 func (s *Store) Withdraw(ctx context.Context, actor record.Actor, id, reason string) error {
+	if err := needReason(reason); err != nil {
+		return err
+	}
 	err := s.update(ctx, func(ctx context.Context, t *tx) error {
 		var company, person, registration, purpose string
 		err := t.QueryRowContext(ctx, `UPDATE consents SET withdrawn_at = $1 WHERE id = $2 AND withdrawn_at = 0 RETURNING company, person_id, registration, purpose`, micros(s.Now()), id).

@@ -12,6 +12,9 @@ import (
 // ExportPerson collects everything that is kept about a person.
 func (s *Store) ExportPerson(ctx context.Context, actor record.Actor, id, reason string) (record.Dossier, error) {
 	d := record.Dossier{ID: id}
+	if err := needReason(reason); err != nil {
+		return d, err
+	}
 	err := s.read.QueryRowContext(ctx, `SELECT company FROM people WHERE id = $1`, id).Scan(&d.Company)
 	if errors.Is(err, sql.ErrNoRows) {
 		return d, ats.Errorf(ats.NotFound, "no person %s", id)

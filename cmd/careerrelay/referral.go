@@ -112,12 +112,13 @@ func creditCommand(s *settings) *cobra.Command {
 		})
 	})
 	reconcile := &cobra.Command{Use: "reconcile COMPANY", Short: "Compare a company's slots with its ledger and open what is missing", Args: cobra.ExactArgs(1)}
+	reason := reconcile.Flags().String("reason", "", "why; kept in the audit log (required when slots are missing)")
 	reconcile.RunE = withStore(s, func(cmd *cobra.Command, args []string, db *store.Store) error {
 		company, err := companyOf(s, args[0])
 		if err != nil {
 			return err
 		}
-		opened, err := db.Reconcile(cmd.Context(), caller(), company.ID, company.Relay.Policy)
+		opened, err := db.Reconcile(cmd.Context(), caller(), company.ID, company.Relay.Policy, *reason)
 		if err != nil {
 			return err
 		}

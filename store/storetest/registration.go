@@ -235,12 +235,19 @@ var registrationTests = map[string]func(*testing.T, *bench){
 		if a := b.account(t); a.Net != 20 || len(a.Slots) != 2 {
 			t.Errorf("after twenty: got net %d, %d slots", a.Net, len(a.Slots))
 		}
-		if n, err := b.Reconcile(t.Context(), operator, "acme", credit.DefaultPolicy()); n != 0 || err != nil {
+		if n, err := b.Reconcile(t.Context(), operator, "acme", credit.DefaultPolicy(), ""); n != 0 || err != nil {
 			t.Errorf("reconciled: got %d (%v), want 0", n, err)
 		}
 		b.exec(t, `DELETE FROM slots`)
-		if n, err := b.Reconcile(t.Context(), operator, "acme", credit.DefaultPolicy()); n != 2 || err != nil {
+		n, err := b.Reconcile(t.Context(), operator, "acme", credit.DefaultPolicy(), " ")
+		if wantFault(t, err, ats.Invalid); n != 0 || len(b.account(t).Slots) != 0 {
+			t.Errorf("reconciled without a reason: got %d", n)
+		}
+		if n, err := b.Reconcile(t.Context(), operator, "acme", credit.DefaultPolicy(), "the monthly count"); n != 2 || err != nil {
 			t.Errorf("reconciled: got %d (%v), want 2", n, err)
+		}
+		if a, err := b.Audits(t.Context(), record.Filter{Company: "acme", Limit: 1}); err != nil || len(a) != 1 || a[0].Verb != "reconcile" || a[0].Reason != "the monthly count" || a[0].Actor != operator.Name {
+			t.Errorf("audit: got %+v (%v)", a, err)
 		}
 		if a := b.account(t); len(a.Slots) != 2 {
 			t.Errorf("slots: got %d, want 2", len(a.Slots))
