@@ -64,8 +64,11 @@ type Handed struct {
 
 // A Dossier is everything kept about a person, for a request of disclosure.
 type Dossier struct {
-	ID            string          `json:"id"`
-	Company       string          `json:"company"`
+	ID      string `json:"id"`
+	Company string `json:"company"`
+	// ErasedAt is when everything personal was destroyed. What is left says what
+	// was done, but not to whom.
+	ErasedAt      time.Time       `json:"erased_at,omitzero"`
 	Applications  []Application   `json:"applications"`
 	Mails         []DossierMail   `json:"mails"`
 	Registrations []relay.Profile `json:"registrations"`

@@ -135,10 +135,17 @@ func (s *Store) Membership(ctx context.Context, registration string) (record.Mem
 	if err := unseal(aead, "registration "+registration, sealed, &m.Profile); err != nil {
 		return m, err
 	}
-	t := &tx{querier: s.read, s: s, pg: s.pg}
-	if m.Consents, err = t.consentsOf(ctx, registration); err != nil {
-		return m, unavailable("reading consents", err)
-	}
-	m.Referrals, err = s.referralsOf(ctx, registration)
+	m.Consents, m.Referrals, err = s.provided(ctx, registration)
 	return m, err
+}
+
+// provided reads what was agreed to in a registration and who received it.
+func (s *Store) provided(ctx context.Context, registration string) ([]record.Consent, []record.Referral, error) {
+	t := &tx{querier: s.read, s: s, pg: s.pg}
+	consents, err := t.consentsOf(ctx, registration)
+	if err != nil {
+		return nil, nil, unavailable("reading consents", err)
+	}
+	referrals, err := s.referralsOf(ctx, registration)
+	return consents, referrals, err
 }

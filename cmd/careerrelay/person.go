@@ -61,6 +61,9 @@ func personExport(s *settings) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if !d.ErasedAt.IsZero() {
+			cmd.PrintErrf("person %s was erased at %s: nothing personal is kept, only what was done\n", d.ID, clock(d.ErasedAt))
+		}
 		return printJSON(cmd.OutOrStdout(), d)
 	})
 	return c
