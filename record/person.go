@@ -30,6 +30,7 @@ type Registration struct {
 	// Confirm makes the mail whose link proves the mailbox; token is the one
 	// that works.
 	Confirm func(token string) (mail.Message, error)
+	Stop    Link          // the way out in that mail; it outlives the other one
 	Keep    time.Duration // how long it waits to be confirmed
 }
 
@@ -39,6 +40,7 @@ type Confirmation struct {
 	Policy     credit.Policy
 	Recipients []string // who receives the profile
 	MyExpires  time.Time
+	Stop       Link // the way out in the receipt
 	// Receipt makes the mail that says what was agreed; my is the token of the
 	// person's own page.
 	Receipt func(p relay.Profile, consents []Consent, my string) (mail.Message, error)

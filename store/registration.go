@@ -45,7 +45,7 @@ func (s *Store) Register(ctx context.Context, r record.Registration) (id string,
 		}
 		_, err = t.planMail(ctx, plan{
 			company: r.Link.Company, application: id, person: p, purpose: mail.RelayConfirm, message: message, due: now, decided: now, reason: "asked to confirm",
-			links: []record.Link{{Token: token, Kind: record.ConfirmLink, Expires: now.Add(r.Keep), Locale: r.Profile.Locale, Registration: id}},
+			links: []record.Link{{Token: token, Kind: record.ConfirmLink, Expires: now.Add(r.Keep), Locale: r.Profile.Locale, Registration: id}, r.Stop},
 		})
 		return err
 	})
@@ -84,7 +84,7 @@ func (s *Store) Confirm(ctx context.Context, c record.Confirmation) error {
 		now := s.Now()
 		_, err = t.planMail(ctx, plan{
 			company: c.Link.Company, application: c.Link.Registration, person: p, purpose: mail.RelayReceipt, message: message, due: now, decided: now, reason: "confirmed",
-			links: []record.Link{{Token: my, Kind: record.MyLink, Expires: c.MyExpires, Locale: profile.Locale, Registration: c.Link.Registration}},
+			links: []record.Link{{Token: my, Kind: record.MyLink, Expires: c.MyExpires, Locale: profile.Locale, Registration: c.Link.Registration}, c.Stop},
 		})
 		return err
 	})
