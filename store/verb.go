@@ -114,7 +114,7 @@ func replayDelivery(ctx context.Context, t *tx, id, batch string) (bool, error) 
 func (s *Store) ReleaseMails(ctx context.Context, o record.Order) (record.Done, error) {
 	return s.carryOut(ctx, o, verb{
 		name: "release", noun: "mail", each: releaseMail,
-		query: `SELECT m.id, m.company, CASE WHEN m.state <> 'held' THEN m.state WHEN m.stopped = 0 THEN 'not stopped' ELSE '' END AS skip FROM ` + mailTables,
+		query: `SELECT m.id, m.company, CASE WHEN m.state <> 'held' THEN m.state WHEN m.stopped = 0 THEN 'not stopped' WHEN m.address_ref IS NULL THEN 'no address' ELSE '' END AS skip FROM ` + mailTables,
 	}, s.mailClause(o.Filter))
 }
 
@@ -122,7 +122,7 @@ func releaseMail(ctx context.Context, t *tx, id, batch string) (bool, error) {
 	now := micros(t.s.Now())
 	var company string
 	var due int64
-	err := t.QueryRowContext(ctx, `UPDATE mails SET stopped = 0, released = 1, reason = 'released', updated_at = $1 WHERE id = $2 AND state = 'held' AND stopped = 1 RETURNING company, due_at`, now, id).Scan(&company, &due)
+	err := t.QueryRowContext(ctx, `UPDATE mails SET stopped = 0, released = 1, reason = 'released', updated_at = $1 WHERE id = $2 AND state = 'held' AND stopped = 1 AND address_ref IS NOT NULL RETURNING company, due_at`, now, id).Scan(&company, &due)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}

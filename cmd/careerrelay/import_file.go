@@ -33,7 +33,7 @@ const (
 	rowHired     verdict = "hired"         // kept, no mail
 	rowClosed    verdict = "closed"        // kept, no mail
 	rowReopened  verdict = "reopened"      // kept: a mail that waits is taken back
-	rowNoAddress verdict = "no_address"    // kept, no mail
+	rowNoAddress verdict = "no_address"    // kept; its mail waits for an address
 	rowExcluded  verdict = "excluded"      // kept, no mail: agency, do not contact, suppressed, …
 	rowUnknown   verdict = "unknown_label" // kept and parked until the label is explained
 	rowAmbiguous verdict = "ambiguous"     // kept and parked until the label is explained
@@ -60,7 +60,7 @@ var verdicts = []struct {
 	{rowHired, "kept; no mail"},
 	{rowClosed, "kept; no mail"},
 	{rowReopened, "kept; a mail that waits is taken back"},
-	{rowNoAddress, "kept; no mail"},
+	{rowNoAddress, "kept; the mail waits for an address"},
 	{rowExcluded, "kept; no mail"},
 	{rowUnknown, "parked until the label is explained; no mail"},
 	{rowAmbiguous, "parked until the label is explained; no mail"},
@@ -372,7 +372,7 @@ func (in *intake) decide(j *judged, k record.RowKnown) {
 		j.end(rowTooOld, fmt.Sprintf("decided %d days ago, more than %s; --include-old takes it in", days(age), in.company.Sending.MaxAge))
 	case e.State != ats.Rejected:
 		j.take(cmp.Or(kept[e.State], rowExcluded), reason)
-	case plan.Code == sending.CodeNoAddress:
+	case plan.Action == sending.Hold && e.Candidate.Email == "":
 		j.take(rowNoAddress, noAddress(e))
 	case plan.Action == sending.None:
 		j.take(rowExcluded, reason)

@@ -58,6 +58,8 @@ const (
 	CodePurposeOff    = "purpose_off"
 	CodeWritten       = "written"
 	CodeNoAddress     = "no_address"
+	CodeNotAnAddress  = "not_an_address"
+	CodeSeveral       = "several_addresses"
 	CodeBadAddress    = "bad_address"
 	CodeDoNotContact  = "do_not_contact"
 	CodeAgent         = "excluded_agent"
@@ -174,7 +176,6 @@ func refuse(s Settings, f Facts, p *Plan) string {
 		{CodePurposeOff, !slices.Contains(s.Purposes, "thank_you")},
 		{CodeUnknownSide, e.Side != ats.Company && s.OnUnknownSide == IgnoreUnknown},
 		{CodeWritten, f.Written},
-		{CodeNoAddress, e.Candidate.Email == ""},
 		{CodeDoNotContact, e.Candidate.DoNotContact || e.Candidate.Private},
 		{CodeAgent, e.Agent && s.excludes(Exclude{Source: "agent"})},
 		{CodeInternal, e.Candidate.Type == "internal" && s.excludes(Exclude{Type: "internal"})},
@@ -197,6 +198,7 @@ func holds(s Settings, f Facts) []Check {
 	_, name := ats.Greeting(e.Candidate)
 	age := f.Now.Sub(e.At)
 	checks := []Check{
+		{Code: addressCode(e), OK: e.Candidate.Email != ""},
 		{Code: CodeCold, OK: !f.Cold},
 		{Code: CodeUnknownSide, OK: e.Side == ats.Company || s.OnUnknownSide == SendUnknown},
 		{Code: CodeMaxAge, OK: age <= s.MaxAge.Std(), Detail: fmt.Sprintf("%.1fd / %s", age.Hours()/24, s.MaxAge)},
@@ -212,6 +214,19 @@ func holds(s Settings, f Facts) []Check {
 		checks = append(checks, Check{Code: CodeFutureTime, Detail: fmt.Sprintf("%.1fd / %s", -age.Hours()/24, ats.Duration(Skew))})
 	}
 	return checks
+}
+
+// addressCode says what is the matter with the address of e. Without one the
+// mail is written all the same, so that it lies before the person who can find
+// the address or write a letter.
+func addressCode(e ats.Event) string {
+	switch {
+	case slices.Contains(e.Problems, ats.EmailSeveral):
+		return CodeSeveral
+	case slices.Contains(e.Problems, ats.EmailInvalid):
+		return CodeNotAnAddress
+	}
+	return CodeNoAddress
 }
 
 // trips reports whether one more mail is too many.

@@ -92,13 +92,23 @@ func TestDecide(t *testing.T) {
 		"the mail is switched off":            {func(s *sending.Settings, _ *sending.Facts) { s.Purposes = nil }, sending.None, sending.CodePurposeOff, false, false},
 		"it was written before":               {func(_ *sending.Settings, f *sending.Facts) { f.Written = true }, sending.None, sending.CodeWritten, false, false},
 		"the address takes nothing":           {func(_ *sending.Settings, f *sending.Facts) { f.Suppressed = true }, sending.None, sending.CodeSuppressed, false, false},
-		"no address":                          {event(func(e *ats.Event) { e.Candidate.Email = "" }), sending.None, sending.CodeNoAddress, false, false},
-		"do not contact":                      {event(func(e *ats.Event) { e.Candidate.DoNotContact = true }), sending.None, sending.CodeDoNotContact, false, false},
-		"a private candidate":                 {event(func(e *ats.Event) { e.Candidate.Private = true }), sending.None, sending.CodeDoNotContact, false, false},
-		"an agency":                           {event(func(e *ats.Event) { e.Agent = true }), sending.None, sending.CodeAgent, false, false},
-		"an internal applicant":               {event(func(e *ats.Event) { e.Candidate.Type = "internal" }), sending.None, sending.CodeInternal, false, false},
-		"a confidential job":                  {event(func(e *ats.Event) { e.Job.Confidential = true }), sending.None, sending.CodeConfidential, false, false},
-		"an applicant of another type":        {event(func(e *ats.Event) { e.Candidate.Type = "referral" }), sending.Mail, sending.CodeScheduled, false, false},
+		"no address":                          {event(func(e *ats.Event) { e.Candidate.Email = "" }), sending.Hold, sending.CodeNoAddress, false, false},
+		"no address in a cold start": {func(_ *sending.Settings, f *sending.Facts) {
+			f.Event.Candidate.Email, f.Cold = "", true
+		}, sending.Hold, sending.CodeNoAddress, false, false},
+		"an agency without an address": {event(func(e *ats.Event) { e.Candidate.Email, e.Agent = "", true }), sending.None, sending.CodeAgent, false, false},
+		"something that is no address": {event(func(e *ats.Event) {
+			e.Candidate.Email, e.Problems = "", []string{ats.EmailInvalid}
+		}), sending.Hold, sending.CodeNotAnAddress, false, false},
+		"two addresses": {event(func(e *ats.Event) {
+			e.Candidate.Email, e.Problems = "", []string{ats.EmailSeveral}
+		}), sending.Hold, sending.CodeSeveral, false, false},
+		"do not contact":               {event(func(e *ats.Event) { e.Candidate.DoNotContact = true }), sending.None, sending.CodeDoNotContact, false, false},
+		"a private candidate":          {event(func(e *ats.Event) { e.Candidate.Private = true }), sending.None, sending.CodeDoNotContact, false, false},
+		"an agency":                    {event(func(e *ats.Event) { e.Agent = true }), sending.None, sending.CodeAgent, false, false},
+		"an internal applicant":        {event(func(e *ats.Event) { e.Candidate.Type = "internal" }), sending.None, sending.CodeInternal, false, false},
+		"a confidential job":           {event(func(e *ats.Event) { e.Job.Confidential = true }), sending.None, sending.CodeConfidential, false, false},
+		"an applicant of another type": {event(func(e *ats.Event) { e.Candidate.Type = "referral" }), sending.Mail, sending.CodeScheduled, false, false},
 		"nobody is excluded": {func(s *sending.Settings, f *sending.Facts) {
 			s.Exclude = nil
 			f.Event.Agent, f.Event.Candidate.Type, f.Event.Job.Confidential = true, "internal", true
@@ -168,12 +178,12 @@ func TestChecks(t *testing.T) {
 		{Code: sending.CodePurposeOff, OK: true},
 		{Code: sending.CodeUnknownSide, OK: true},
 		{Code: sending.CodeWritten, OK: true},
-		{Code: sending.CodeNoAddress, OK: true},
 		{Code: sending.CodeDoNotContact, OK: true},
 		{Code: sending.CodeAgent, OK: true},
 		{Code: sending.CodeInternal, OK: true},
 		{Code: sending.CodeConfidential, OK: true},
 		{Code: sending.CodeSuppressed, OK: true},
+		{Code: sending.CodeNoAddress, OK: true},
 		{Code: sending.CodeCold, OK: true},
 		{Code: sending.CodeUnknownSide, OK: true},
 		{Code: sending.CodeMaxAge, Detail: "31.5d / 30d"},
