@@ -84,6 +84,13 @@ type Retention struct {
 	Mails      ats.Duration `yaml:"mails"`
 }
 
+// DefaultRetention is that of a company that says nothing, and of one whose file
+// is gone and whose own periods nobody knows.
+func DefaultRetention() Retention {
+	const day = ats.Duration(24 * time.Hour)
+	return Retention{Deliveries: 30 * day, Candidates: 180 * day, Mails: 365 * day}
+}
+
 // Validate reports every problem in r. Nothing about a person is kept for ever.
 func (r Retention) Validate() error {
 	var errs []error

@@ -30,6 +30,7 @@ type Store interface {
 	Reinstate(ctx context.Context, id string) error
 	Report(ctx context.Context, j record.Job, delivery string, words []mail.Feedback) (record.Reported, error)
 	Purge(ctx context.Context, company string, r record.Retention) (deleted int, more bool, err error)
+	Retentions(ctx context.Context) (map[string]record.Retention, error)
 }
 
 // A Queue keeps the jobs themselves.

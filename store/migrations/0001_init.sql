@@ -8,10 +8,14 @@ CREATE TABLE meta (
 	value BYTES NOT NULL
 );
 
+-- How long is kept what a company's file said last, for when there is no file
+-- any more; 0 for never said.
 CREATE TABLE companies (
-	id          TEXT PRIMARY KEY,
-	wrapped_key BYTES NOT NULL,
-	created_at  BIGINT NOT NULL
+	id              TEXT PRIMARY KEY,
+	wrapped_key     BYTES NOT NULL,
+	created_at      BIGINT NOT NULL,
+	keep_candidates BIGINT NOT NULL DEFAULT 0,
+	keep_mails      BIGINT NOT NULL DEFAULT 0
 );
 
 CREATE TABLE people (
