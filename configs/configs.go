@@ -2,6 +2,7 @@
 package configs
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"time"
@@ -54,6 +55,14 @@ func locate(name string) *time.Location {
 // Calendar returns when the company's mails may leave.
 func (c *Company) Calendar() sending.Calendar { return sending.NewCalendar(c.Sending, c.Zone()) }
 
+// Provider is who the company is for the recipients of profiles: what the file
+// says, or who signs the mails.
+func (c *Company) Provider() relay.Party {
+	p := c.Relay.Provider
+	p.Name, p.Address = cmp.Or(p.Name, c.Mail.Sender.Name), cmp.Or(p.Address, c.Mail.Sender.Address)
+	return p
+}
+
 // A RelayMode says how a company takes part in the relay.
 type RelayMode string
 
@@ -69,6 +78,7 @@ type Relay struct {
 	Mode       RelayMode     `yaml:"mode"`
 	Policy     credit.Policy `yaml:"policy"`
 	Recipients []string      `yaml:"recipients"`
+	Provider   relay.Party   `yaml:"provider"` // see Company.Provider
 }
 
 // Survey is whether and when people are asked how it was.

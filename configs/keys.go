@@ -156,6 +156,11 @@ var relayKeys = []field{
 		{key: "promise", preset: "introduction", shape: shape{words: []string{"introduction", "meeting", "hire"}, about: "What a free introduction promises."}},
 	}}},
 	{key: "recipients", shape: shape{list: &shape{kind: ident}, about: "Who receives profiles, by the names in relay.yaml."}},
+	{key: "provider", shape: shape{about: "Who the company is for those who receive profiles: the law has them keep it on record.", fields: []field{
+		{key: "name", shape: shape{kind: oneLine, about: "The legal name. Default: mail.sender.name."}},
+		{key: "address", shape: shape{kind: oneLine, about: "The registered address. Default: mail.sender.address."}},
+		{key: "representative", shape: shape{kind: oneLine, about: "Who represents the company, with the title."}},
+	}}},
 }
 
 // sharedFile is everything that may stand in relay.yaml.

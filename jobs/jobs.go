@@ -61,6 +61,7 @@ type Referrals interface {
 	Referral(ctx context.Context, id string) (record.Referral, error)
 	Membership(ctx context.Context, registration string) (record.Membership, error)
 	SettleReferral(ctx context.Context, j record.Job, r record.Referral, h record.Handed) error
+	SettleWithdrawal(ctx context.Context, j record.Job, r record.Referral, o record.Outcome) error
 }
 
 // Tenants are the configured companies.

@@ -59,7 +59,10 @@ type Handed struct {
 	State     ReferralState
 	Reference string
 	Reason    string
-	Fields    []string      // names of what was provided
+	Fields    []string // names of what was provided
+	Consent   string   // id of the consent on which it was
+	Provider  relay.Party
+	Receiver  relay.Party
 	Policy    credit.Policy // counts now if its trigger is the hand-over
 	Job       Outcome
 }

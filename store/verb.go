@@ -30,7 +30,7 @@ func (s *Store) RetryJobs(ctx context.Context, o record.Order) (record.Done, err
 		WHEN state IN ('done', 'cancelled') THEN state
 		WHEN EXISTS (SELECT 1 FROM jobs n WHERE n.subject = jobs.subject AND n.id > jobs.id) THEN 'a newer job took its place'
 		WHEN kind = 'mail' AND NOT EXISTS (SELECT 1 FROM mails m WHERE m.id = jobs.subject AND m.stopped = 0 AND m.state IN ('held', 'failed')) THEN 'its mail is not waiting'
-		WHEN kind = 'referral' AND NOT EXISTS (SELECT 1 FROM referrals r WHERE r.id = jobs.subject AND r.state IN ('waiting', 'failed')) THEN 'its referral is not waiting'
+		WHEN kind = 'referral' AND NOT EXISTS (SELECT 1 FROM referrals r WHERE r.id = jobs.subject AND r.state IN ('waiting', 'failed') AND NOT ` + twinned + `) THEN 'its referral is not waiting'
 		ELSE '' END AS skip FROM jobs`}, s.jobClause(o.Filter))
 }
 
@@ -210,9 +210,13 @@ func resolveNotSent(ctx context.Context, t *tx, id, batch string) (bool, error) 
 func (s *Store) RetryReferrals(ctx context.Context, o record.Order) (record.Done, error) {
 	return s.carryOut(ctx, o, verb{
 		name: "retry", noun: "referral", each: retryReferral,
-		query: `SELECT r.id, r.company, CASE WHEN r.state <> 'failed' THEN r.state ELSE '' END AS skip FROM referrals r`,
+		query: `SELECT r.id, r.company, CASE WHEN r.state <> 'failed' THEN r.state WHEN ` + twinned + ` THEN '` + reasonTwin + `' ELSE '' END AS skip FROM ` + referralTables,
 	}, s.referralClause(o.Filter))
 }
+
+// twinned is true of a referral r whose person went, or goes, to the same
+// recipient by another one.
+const twinned = `EXISTS (SELECT 1 FROM referrals o WHERE o.person_id = r.person_id AND o.company = r.company AND o.recipient = r.recipient AND o.id <> r.id AND o.state IN ('waiting', 'handed_over'))`
 
 func retryReferral(ctx context.Context, t *tx, id, batch string) (bool, error) {
 	now := micros(t.s.Now())

@@ -77,7 +77,7 @@ type jobPage struct {
 }
 
 // subjects are the pages of what jobs work on.
-var subjects = map[string]string{record.DecodeJob: "/deliveries/", record.FeedbackJob: "/deliveries/", record.MailJob: "/mails/", record.ReferralJob: "/referrals/"}
+var subjects = map[string]string{record.DecodeJob: "/deliveries/", record.FeedbackJob: "/deliveries/", record.MailJob: "/mails/", record.ReferralJob: "/referrals/", record.WithdrawalJob: "/referrals/"}
 
 func (k *console) jobPage(c *gin.Context, s *sheet) error {
 	d, err := k.job(c.Request.Context(), c.Param("id"))

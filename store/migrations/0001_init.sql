@@ -243,6 +243,8 @@ CREATE TABLE referrals (
 	state        TEXT NOT NULL,
 	reference    TEXT NOT NULL DEFAULT '',
 	reason       TEXT NOT NULL DEFAULT '',
+	twin         TEXT NOT NULL DEFAULT '',
+	told_at      BIGINT NOT NULL DEFAULT 0,
 	created_at   BIGINT NOT NULL,
 	updated_at   BIGINT NOT NULL
 );
@@ -256,6 +258,8 @@ CREATE TABLE provisions (
 	referral  TEXT NOT NULL,
 	recipient TEXT NOT NULL,
 	fields    TEXT NOT NULL,
+	consent   TEXT NOT NULL,
+	parties   TEXT NOT NULL,
 	at        BIGINT NOT NULL
 );
 CREATE INDEX provisions_referral ON provisions (referral);
