@@ -309,12 +309,19 @@ type Audit struct {
 type Brake struct {
 	ID         string    `json:"id"`
 	Company    string    `json:"company"`
-	Kind       string    `json:"kind"` // "credentials", "volume", "poll"
+	Kind       string    `json:"kind"` // "credentials", "volume" or PollBrake
 	Cause      string    `json:"cause"`
 	OpenedAt   time.Time `json:"opened_at"`
 	ProbeAt    time.Time `json:"probe_at,omitzero"`
 	ResolvedAt time.Time `json:"resolved_at,omitzero"`
 }
+
+// PollBrake is the kind of the brake that says which of a company's connections
+// cannot be asked for news.
+const PollBrake = "poll"
+
+// StopsMail reports whether mails wait because of b.
+func (b Brake) StopsMail() bool { return b.Kind != PollBrake }
 
 // A User may use the console.
 type User struct {
