@@ -138,6 +138,7 @@ var sendingKeys = []field{
 		{key: "batch", preset: "50", shape: shape{kind: count, about: "Mails planned within an hour."}},
 		{key: "factor", preset: "3", shape: shape{kind: factor, about: "Times the busiest of the 28 days before."}},
 	}}},
+	{key: "per_minute", preset: "60", shape: shape{kind: count, about: "How many of the mails that a person released together leave within a minute."}},
 	{key: "exclude", preset: "[{source: agent}, {type: internal}, {job: confidential}]", shape: shape{about: "Who is not written to.", list: &shape{fields: []field{
 		{key: "source", shape: shape{words: []string{"agent"}}},
 		{key: "type", shape: shape{words: []string{"internal"}}},

@@ -54,6 +54,7 @@ type Outbox interface {
 	ClaimMail(ctx context.Context, j record.Job, id, transport string) (attempt int, err error)
 	SettleMail(ctx context.Context, j record.Job, id string, o record.Settlement) error
 	ProbeBrake(ctx context.Context, id string) (bool, error)
+	PaceMail(ctx context.Context, company string, perMinute int) (time.Time, error)
 }
 
 // Referrals keeps the hand-overs.

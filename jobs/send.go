@@ -84,6 +84,17 @@ func (w *Worker) recheck(ctx context.Context, p record.Posting, company *configs
 	if p.Mail.Purpose != string(mail.ThankYou) {
 		return nil, nil
 	}
+	// What a person released together does not leave all at once. A mail that has
+	// its place does not queue up again.
+	if n := company.Sending.PerMinute; n > 0 && p.Mail.Released && p.Mail.Reason != sending.CodePaced {
+		at, err := w.Store.PaceMail(ctx, company.ID, n)
+		if err != nil {
+			return nil, err
+		}
+		if wait := at.Sub(w.Now()); wait > 0 {
+			return w.wait(wait, sending.CodePaced), nil
+		}
+	}
 	state, err := w.freshState(ctx, p, company)
 	if err != nil {
 		return nil, err

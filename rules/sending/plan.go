@@ -76,6 +76,7 @@ const (
 	CodeBrake         = "brake"
 	CodeNotDue        = "not_due"
 	CodeWindow        = "window"
+	CodePaced         = "paced"
 	CodeDryRun        = "dry_run"
 	CodeLinkOnly      = "link_only"
 	CodeGo            = "go"

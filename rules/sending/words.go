@@ -30,6 +30,7 @@ var words = map[string][2]string{
 	CodeBrake:         {"ブレーキがかかっています。解除されるまで待ちます。", "A brake is on; it waits until that is released."},
 	CodeNotDue:        {"送る時刻を待っています。", "It waits for its time."},
 	CodeWindow:        {"送ってよい時間帯を待っています。", "It waits for the sending hours."},
+	CodePaced:         {"まとめて送信予定に戻したので、少しずつ順に送ります。", "Many were released together, and they leave one after the other."},
 	CodeDryRun:        {"お試しの設定なので、送っていません。", "Dry run: it was not sent."},
 	CodeLinkOnly:      {"ATSがメールを送る設定なので、こちらからは送りません。", "The ATS writes the mail itself."},
 	CodeGo:            {"いま送ります。", "It goes out now."},

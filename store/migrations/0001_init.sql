@@ -9,13 +9,16 @@ CREATE TABLE meta (
 );
 
 -- How long is kept what a company's file said last, for when there is no file
--- any more; 0 for never said.
+-- any more; 0 for never said. And how many of the released mails
+-- have a place in the last minute that has any.
 CREATE TABLE companies (
 	id              TEXT PRIMARY KEY,
 	wrapped_key     BYTES NOT NULL,
 	created_at      BIGINT NOT NULL,
 	keep_candidates BIGINT NOT NULL DEFAULT 0,
-	keep_mails      BIGINT NOT NULL DEFAULT 0
+	keep_mails      BIGINT NOT NULL DEFAULT 0,
+	paced_minute    BIGINT NOT NULL DEFAULT 0,
+	paced           BIGINT NOT NULL DEFAULT 0
 );
 
 CREATE TABLE people (
