@@ -84,6 +84,7 @@ func TestInputThatIsWrong(t *testing.T) {
 		"a name with a variant selector": {nil, row(`"W-18"`, `"name":"葛󠄀城 湊","email":"minato@example.jp"`), result{Decision: "scheduled", Greeting: "葛󠄀城 湊 様"}},
 		"an event nobody knows":          {nil, row(`"W-19"`, who+`,"event":"candidate.exploded"`), result{Reason: "event is not one of candidate.rejected"}},
 		"an outcome nobody knows":        {nil, `{"application_id":"W-20","outcome":"謎","ended_at":"2026-10-02",` + who + `}`, result{Reason: "outcome is not a word we know"}},
+		"a decision in the future":       {nil, `{"application_id":"W-28","outcome":"不採用","ended_at":"2036-10-02T12:00:00Z",` + who + `}`, result{Decision: "future_time"}},
 		"a time nobody can read":         {nil, `{"application_id":"W-21","outcome":"不採用","ended_at":"きのう",` + who + `}`, result{Reason: "not a time"}},
 		"reopened, never heard of":       {nil, `{"application_id":"W-22","event":"candidate.reopened","ended_at":"2026-10-03",` + who + `}`, result{Decision: "reopened"}},
 	}
@@ -147,8 +148,54 @@ func TestInputThatIsWrong(t *testing.T) {
 		})
 	}
 	t.Run("too long", func(t *testing.T) {
+		since := stamp()
 		if got := send(t, nil, row(`"W-0"`, who+`,"x":"`+strings.Repeat("x", 1<<20)+`"`)); got != http.StatusRequestEntityTooLarge {
 			t.Errorf("the door answered %d", got)
+		}
+		if !strings.Contains(h.log.text(), "the body has more than 1048576 bytes") {
+			t.Error("the log does not say why")
+		}
+		if kept, err := h.server.db.Deliveries(t.Context(), record.Filter{Company: "acme", Since: since}); err != nil || len(kept) != 0 {
+			t.Errorf("%d deliveries were kept (%v), though the sender was not told so", len(kept), err)
+		}
+	})
+	t.Run("out of order", func(t *testing.T) {
+		mails := h.sendGrid.Count()
+		for _, body := range []string{
+			`{"application_id":"O-1","event":"candidate.reopened","ended_at":"2026-10-05T10:00:00+09:00",` + who + `}`,
+			`{"application_id":"O-1","outcome":"不採用","ended_at":"2026-10-04T10:00:00+09:00",` + who + `}`, // told late
+		} {
+			if got := send(t, nil, body); got != http.StatusOK {
+				t.Fatalf("the door answered %d", got)
+			}
+			h.rest("acme")
+		}
+		apps, err := h.server.db.Applications(t.Context(), record.Filter{Company: "acme", Application: "O-1"})
+		if err != nil || len(apps) != 1 || apps[0].State != "reopened" || h.sendGrid.Count() != mails {
+			t.Fatalf("got %+v (%v) and %d mails, want it reopened and no mail", apps, err, h.sendGrid.Count()-mails)
+		}
+		events, err := h.server.db.Events(t.Context(), apps[0].ID)
+		if err != nil || len(events) != 2 || !events[1].Stale || events[1].Code != "stale" {
+			t.Errorf("what was told late is not kept as that: %+v (%v)", events, err)
+		}
+	})
+	t.Run("a reason type that nobody knows", func(t *testing.T) {
+		mails := h.sendGrid.Count()
+		greenhouse, err := h.server.connector("acme", "greenhouse")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := signedSample(greenhouse, "greenhouse", "rejected.type-of-their-own")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status, err := post(t.Context(), h.base+"/hooks/acme/greenhouse", p); err != nil || status != http.StatusOK {
+			t.Fatalf("the door answered %d (%v)", status, err)
+		}
+		h.rest("acme")
+		held, err := h.server.db.Mails(t.Context(), record.Filter{Company: "acme", Connection: "greenhouse"})
+		if err != nil || len(held) != 1 || !held[0].Stopped || held[0].Reason != "unknown_side" || h.sendGrid.Count() != mails {
+			t.Errorf("got %+v (%v) and %d mails, want one that is held", held, err, h.sendGrid.Count()-mails)
 		}
 	})
 	h.leaks(t, "伊藤", "湊", "別人", "minato", "nana@", walkSecret)
