@@ -185,6 +185,7 @@ func (s *companySource) company(recipients map[string]relay.Recipient, validate 
 	}
 	f := s.file
 	f.decode(without(f.root, "connections"), "", c)
+	c.zone = locate(c.TimeZone)
 	if all := get(f.root, "connections"); all != nil && all.Kind == yaml.MappingNode {
 		for pair := range slices.Chunk(all.Content, 2) {
 			if pair[1].Kind == yaml.MappingNode {

@@ -2,6 +2,7 @@
 package configs
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"time"
@@ -30,11 +31,21 @@ type Company struct {
 	// Templates holds the company's own letters as they were when the file was
 	// applied; nil when it has none.
 	Templates fs.FS `yaml:"-"`
+
+	zone *time.Location // TimeZone, found when the file was read
 }
 
 // Zone returns the company's time zone.
 func (c *Company) Zone() *time.Location {
-	zone, err := time.LoadLocation(c.TimeZone)
+	if c.zone != nil {
+		return c.zone
+	}
+	return locate(c.TimeZone) // no file made this company
+}
+
+// locate finds a time zone, which takes reading a file.
+func locate(name string) *time.Location {
+	zone, err := time.LoadLocation(name)
 	if err != nil { // the loader refuses such a file
 		return time.UTC
 	}
@@ -43,6 +54,14 @@ func (c *Company) Zone() *time.Location {
 
 // Calendar returns when the company's mails may leave.
 func (c *Company) Calendar() sending.Calendar { return sending.NewCalendar(c.Sending, c.Zone()) }
+
+// Provider is who the company is for the recipients of profiles: what the file
+// says, or who signs the mails.
+func (c *Company) Provider() relay.Party {
+	p := c.Relay.Provider
+	p.Name, p.Address = cmp.Or(p.Name, c.Mail.Sender.Name), cmp.Or(p.Address, c.Mail.Sender.Address)
+	return p
+}
 
 // A RelayMode says how a company takes part in the relay.
 type RelayMode string
@@ -59,6 +78,7 @@ type Relay struct {
 	Mode       RelayMode     `yaml:"mode"`
 	Policy     credit.Policy `yaml:"policy"`
 	Recipients []string      `yaml:"recipients"`
+	Provider   relay.Party   `yaml:"provider"` // see Company.Provider
 }
 
 // Survey is whether and when people are asked how it was.
@@ -72,6 +92,13 @@ type Retention struct {
 	Deliveries ats.Duration `yaml:"deliveries"`
 	Candidates ats.Duration `yaml:"candidates"`
 	Mails      ats.Duration `yaml:"mails"`
+}
+
+// DefaultRetention is that of a company that says nothing, and of one whose file
+// is gone and whose own periods nobody knows.
+func DefaultRetention() Retention {
+	const day = ats.Duration(24 * time.Hour)
+	return Retention{Deliveries: 30 * day, Candidates: 180 * day, Mails: 365 * day}
 }
 
 // Validate reports every problem in r. Nothing about a person is kept for ever.

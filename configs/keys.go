@@ -138,6 +138,7 @@ var sendingKeys = []field{
 		{key: "batch", preset: "50", shape: shape{kind: count, about: "Mails planned within an hour."}},
 		{key: "factor", preset: "3", shape: shape{kind: factor, about: "Times the busiest of the 28 days before."}},
 	}}},
+	{key: "per_minute", preset: "60", shape: shape{kind: count, about: "How many of the mails that a person released together leave within a minute."}},
 	{key: "exclude", preset: "[{source: agent}, {type: internal}, {job: confidential}]", shape: shape{about: "Who is not written to.", list: &shape{fields: []field{
 		{key: "source", shape: shape{words: []string{"agent"}}},
 		{key: "type", shape: shape{words: []string{"internal"}}},
@@ -156,6 +157,11 @@ var relayKeys = []field{
 		{key: "promise", preset: "introduction", shape: shape{words: []string{"introduction", "meeting", "hire"}, about: "What a free introduction promises."}},
 	}}},
 	{key: "recipients", shape: shape{list: &shape{kind: ident}, about: "Who receives profiles, by the names in relay.yaml."}},
+	{key: "provider", shape: shape{about: "Who the company is for those who receive profiles: the law has them keep it on record.", fields: []field{
+		{key: "name", shape: shape{kind: oneLine, about: "The legal name. Default: mail.sender.name."}},
+		{key: "address", shape: shape{kind: oneLine, about: "The registered address. Default: mail.sender.address."}},
+		{key: "representative", shape: shape{kind: oneLine, about: "Who represents the company, with the title."}},
+	}}},
 }
 
 // sharedFile is everything that may stand in relay.yaml.

@@ -18,12 +18,12 @@ func TestMistakesAreReportedWithFileLineAndKey(t *testing.T) {
 			"acme.yaml:12: sending.dealy: no such key; did you mean delay?",
 		}},
 		"an unknown key that is like no other": {"delay: 24h", "colour: red", []string{
-			"acme.yaml:12: sending.colour: no such key; have mode, purposes, delay, window, holidays, max_age, brake, exclude, on_unknown_side",
+			"acme.yaml:12: sending.colour: no such key; have mode, purposes, delay, window, holidays, max_age, brake, per_minute, exclude, on_unknown_side",
 		}},
 		"an unknown section": {"relay:", "rely:", []string{"acme.yaml:13: rely: no such key; did you mean relay?"}},
 		"a key twice":        {"delay: 24h", "delay: 24h\n  mode: live", []string{"acme.yaml:13: sending.mode: stands twice; the first is in line 11"}},
 		"a section twice":    {"relay:", "sending: {}\nrelay:", []string{"acme.yaml:13: sending: stands twice; the first is in line 10"}},
-		"a merge key":        {"delay: 24h", "<<: {delay: 24h}", []string{"acme.yaml:12: sending.<<: no such key; have mode, purposes, delay, window, holidays, max_age, brake, exclude, on_unknown_side"}},
+		"a merge key":        {"delay: 24h", "<<: {delay: 24h}", []string{"acme.yaml:12: sending.<<: no such key; have mode, purposes, delay, window, holidays, max_age, brake, per_minute, exclude, on_unknown_side"}},
 		"a key that is a list": {"delay: 24h", "? [a]\n  : b", []string{
 			"acme.yaml:12: sending: a key must be a word",
 		}},
@@ -35,7 +35,7 @@ func TestMistakesAreReportedWithFileLineAndKey(t *testing.T) {
 		"keys for text":                 {"name: 採用", "name: {ja: 採用}", []string{"acme.yaml:8: mail.from.name: want one line of text; have keys"}},
 		"a number for text":             {"address: 東京都", "address: 100", []string{"acme.yaml:9: mail.sender.address: want one line of text"}},
 		"several lines of text":         {"name: 採用", `name: "採用\nBcc: x"`, []string{"acme.yaml:8: mail.from.name: want one line of text"}},
-		"nothing for a section":         {"sending:\n  mode: live\n  delay: 24h", "sending:", []string{"acme.yaml:10: sending: want the keys mode, purposes, delay, window, holidays, max_age, brake, exclude, on_unknown_side; have nothing"}},
+		"nothing for a section":         {"sending:\n  mode: live\n  delay: 24h", "sending:", []string{"acme.yaml:10: sending: want the keys mode, purposes, delay, window, holidays, max_age, brake, per_minute, exclude, on_unknown_side; have nothing"}},
 		"text for a number":             {"delay: 24h", `brake: {batch: "50"}`, []string{"acme.yaml:12: sending.brake.batch: want a whole number, 1 or more"}},
 		"a number below its least":      {"delay: 24h", "brake: {factor: 0.5}", []string{"acme.yaml:12: sending.brake.factor: want a number, 1 or more"}},
 		"a duration without a unit":     {"delay: 24h", "delay: 24", []string{"acme.yaml:12: sending.delay: want a duration such as 90m, 24h or 30d"}},

@@ -9,7 +9,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/configs"
 	"github.com/career-relay/connector/relay"
 	"github.com/career-relay/connector/rules/consent"
@@ -37,12 +36,14 @@ func TestDefaultsAreThoseOfTheRules(t *testing.T) {
 	if diff := cmp.Diff(credit.DefaultPolicy(), c.Relay.Policy); diff != "" {
 		t.Errorf("policy: -want +got:\n%s", diff)
 	}
-	day := ats.Duration(24 * time.Hour)
-	if diff := cmp.Diff(configs.Retention{Deliveries: 30 * day, Candidates: 180 * day, Mails: 365 * day}, c.Retention); diff != "" {
+	if diff := cmp.Diff(configs.DefaultRetention(), c.Retention); diff != "" {
 		t.Errorf("retention: -want +got:\n%s", diff)
 	}
 	if c.Locale != "ja" || c.Zone().String() != "Asia/Tokyo" || c.Relay.Mode != configs.RelayOff || c.Survey.Enabled {
 		t.Errorf("got %s, %s, %s, %t", c.Locale, c.Zone(), c.Relay.Mode, c.Survey.Enabled)
+	}
+	if c.Zone() != c.Zone() {
+		t.Error("the time zone is read again for every mail")
 	}
 	// Tuesday noon in Tokyo, and Saturday.
 	if cal := c.Calendar(); !cal.Open(time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC)) || cal.Open(time.Date(2026, 11, 28, 3, 0, 0, 0, time.UTC)) {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"slices"
 	"strconv"
 	"time"
 
@@ -82,9 +81,6 @@ func (c *Courier) tick() {
 	}
 }
 
-// Embedded reports whether Redis runs in this process.
-func (c *Courier) Embedded() bool { return c.inproc != nil }
-
 // redisPatience is how long Redis may take to answer before it counts as away.
 const redisPatience = 3 * time.Second
 
@@ -142,31 +138,6 @@ func (c *Courier) Close() error {
 		c.inproc.Close()
 	}
 	return err
-}
-
-// Depth is how much of a queue is in Redis.
-type Depth struct{ Pending, Active, Retry, Archived int }
-
-// Depths looks into Redis. Archived is zero unless something of ours is wrong.
-func (c *Courier) Depths() (map[string]Depth, error) {
-	inspector := asynq.NewInspectorFromRedisClient(c.send)
-	known, err := inspector.Queues()
-	if err != nil {
-		return nil, ats.Errorf(ats.Busy, "looking into redis: %w", err)
-	}
-	out := map[string]Depth{}
-	for _, p := range pools {
-		if !slices.Contains(known, p.queue) { // nothing was ever put in
-			out[p.queue] = Depth{}
-			continue
-		}
-		info, err := inspector.GetQueueInfo(p.queue)
-		if err != nil {
-			return nil, ats.Errorf(ats.Busy, "looking into redis: %w", err)
-		}
-		out[p.queue] = Depth{Pending: info.Pending, Active: info.Active, Retry: info.Retry, Archived: info.Archived}
-	}
-	return out, nil
 }
 
 // A breather makes whoever got an error from Redis wait. asynq's servers ask

@@ -191,7 +191,7 @@ type judge struct {
 func (g judge) decide(e ats.Event, k record.Known) (record.Ruling, error) {
 	now := g.w.Now()
 	plan := sending.Decide(g.company.Sending, g.calendar, sending.Facts{
-		Event: e, Previous: k.Previous, PreviousAt: k.PreviousAt, Cold: g.cold || e.History, History: e.History, Now: now, Zone: g.zone,
+		Event: e, Previous: k.Previous, PreviousAt: k.PreviousAt, Cold: g.cold || e.History, History: e.History, Now: now,
 		Volume:     sending.Volume{LastHour: k.LastHour, LastDay: k.LastDay, BusiestDay: k.BusiestDay},
 		Suppressed: k.Suppressed, Written: k.Written,
 	})
@@ -219,7 +219,7 @@ func (g judge) write(e ats.Event, k record.Known, now time.Time) (mail.Message, 
 	if locale != "en" && locale != "ja" {
 		locale = g.company.Locale
 	}
-	stop := record.Link{Token: consent.NewToken(), Kind: record.StopLink, Expires: now.Add(stopLinkLife), Locale: locale}
+	stop := record.Link{Token: consent.NewToken(), Kind: record.StopLink, Expires: now.Add(consent.StopLinkLife), Locale: locale}
 	links := []record.Link{stop}
 	letter := mail.Letter{
 		CompanyID: g.company.ID, CompanyName: g.company.Name.In(locale), Event: e, Locale: locale, Zone: g.zone,
@@ -234,10 +234,6 @@ func (g judge) write(e ats.Event, k record.Known, now time.Time) (mail.Message, 
 	message, err := g.letters.Thanks(g.company.Mail, letter)
 	return message, links, err
 }
-
-// stopLinkLife is how long an unsubscribe link works: longer than any mail is
-// kept.
-const stopLinkLife = 5 * 365 * 24 * time.Hour
 
 // endOfDay returns the end of the day of t: mail and page name a day, and a
 // reader takes the whole of it.

@@ -31,6 +31,7 @@ type Store interface {
 	Reinstate(ctx context.Context, id string) error
 	Report(ctx context.Context, j record.Job, delivery string, words []mail.Feedback) (record.Reported, error)
 	Purge(ctx context.Context, company string, r record.Retention) (deleted int, more bool, err error)
+	Retentions(ctx context.Context) (map[string]record.Retention, error)
 }
 
 // A Queue keeps the jobs themselves.
@@ -54,6 +55,7 @@ type Outbox interface {
 	ClaimMail(ctx context.Context, j record.Job, id, transport string) (attempt int, err error)
 	SettleMail(ctx context.Context, j record.Job, id string, o record.Settlement) error
 	ProbeBrake(ctx context.Context, id string) (bool, error)
+	PaceMail(ctx context.Context, company string, perMinute int) (time.Time, error)
 }
 
 // Referrals keeps the hand-overs.
@@ -61,6 +63,7 @@ type Referrals interface {
 	Referral(ctx context.Context, id string) (record.Referral, error)
 	Membership(ctx context.Context, registration string) (record.Membership, error)
 	SettleReferral(ctx context.Context, j record.Job, r record.Referral, h record.Handed) error
+	SettleWithdrawal(ctx context.Context, j record.Job, r record.Referral, o record.Outcome) error
 }
 
 // Tenants are the configured companies.

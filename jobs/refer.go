@@ -50,7 +50,9 @@ func (w *Worker) refer(ctx context.Context, j record.Job) (record.JobState, erro
 		return state, lost
 	}
 	receipt, err := w.Relay.Hand(ctx, recipient, profile(r, m, company, given))
-	return w.handed(ctx, j, r, w.handOver(ctx, j, m, company, receipt, err))
+	h := w.handOver(ctx, j, m, company, receipt, err)
+	h.Consent, h.Provider, h.Receiver = given.ID, company.Provider(), recipient.Party()
+	return w.handed(ctx, j, r, h)
 }
 
 // handOver translates how a recipient answered.
@@ -86,7 +88,7 @@ func profile(r record.Referral, m record.Membership, company *configs.Company, g
 	out := relay.Referral{
 		ID: r.ID, Recipient: r.Recipient, CreatedAt: r.CreatedAt, Candidate: m.Profile,
 		Provenance: relay.Provenance{
-			Company: company.ID, CompanyName: company.Name.In(m.Profile.Locale),
+			Company: company.ID, CompanyName: company.Name.In(m.Profile.Locale), Provider: company.Provider(),
 			How:          "The person registered by an own decision on a page that the company's mail linked to, and confirmed the address.",
 			RegisteredAt: given.GivenAt, ConfirmedAt: given.ConfirmedAt,
 		},
@@ -97,4 +99,30 @@ func profile(r record.Referral, m record.Membership, company *configs.Company, g
 		}
 	}
 	return out
+}
+
+// tellWithdrawal tells a recipient that a person took the consent back after the
+// hand-over. The company's file is not needed for that, and neither is anything
+// about the person.
+func (w *Worker) tellWithdrawal(ctx context.Context, j record.Job) (record.JobState, error) {
+	r, err := w.Store.Referral(ctx, j.Subject)
+	if err != nil {
+		return "", err
+	}
+	if r.State != record.ReferralWithdrawn || !r.ToldAt.IsZero() {
+		return w.finish(ctx, j, record.Outcome{State: record.JobCancelled, Error: "there is nothing to tell"})
+	}
+	recipient, ok := w.Tenants.Shared().Recipients[r.Recipient]
+	if !ok {
+		return "", ats.BusyFor(configWait, "recipient %s is not configured", r.Recipient)
+	}
+	err = w.Relay.Withdraw(ctx, recipient, relay.Withdrawal{ID: r.ID, Reference: r.Reference, Recipient: r.Recipient, Reason: r.Reason, At: r.UpdatedAt})
+	if err != nil {
+		return "", err
+	}
+	if err := w.Store.SettleWithdrawal(context.WithoutCancel(ctx), j, r, record.Outcome{State: record.JobDone}); err != nil {
+		return "", err
+	}
+	w.Log.InfoContext(ctx, "withdrawal told", "referral", r.ID, "company", r.Company, "recipient", r.Recipient)
+	return record.JobDone, nil
 }

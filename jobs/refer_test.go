@@ -230,11 +230,97 @@ func TestAConsentIsTakenBackWhileTheProfileIsOnItsWay(t *testing.T) {
 	l := newLab(t)
 	network := l.network()
 	r := l.register(consent.RelayHandover)
-	network.hook = l.withdraw
+	network.hook = func() {
+		network.hook = nil
+		l.withdraw()
+	}
 	l.until(l.clock.now().Add(time.Hour))
 	got := l.referral(r.ID)
-	if got.State != record.ReferralWithdrawn || len(got.Fields) == 0 {
+	if got.State != record.ReferralWithdrawn || len(got.Fields) == 0 || got.ToldAt.IsZero() {
 		t.Errorf("referral %+v", got)
+	}
+	if received := network.Received(); len(received) != 1 || received[0].Candidate.Email != "" {
+		t.Error("the recipient still has the profile")
+	}
+}
+
+// A recipient that has a profile is told when the consent is taken back, or when
+// the person is erased, as often as it takes.
+func TestARecipientIsToldOfAWithdrawal(t *testing.T) {
+	for name, back := range map[string]func(*lab, record.Referral){
+		"consent withdrawn": func(l *lab, _ record.Referral) { l.withdraw() },
+		"erased": func(l *lab, r record.Referral) {
+			if err := l.db.ErasePerson(l.t.Context(), record.System, r.PersonID, "asked to"); err != nil {
+				l.t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t)
+			network := l.network()
+			r := l.register(consent.RelayHandover)
+			l.step()
+			working := l.office.shared.Recipients["network"]
+			broken := working
+			broken.URL += "?fail=503"
+			l.office.shared.Recipients["network"] = broken
+			delete(l.office.companies, "acme") // the company may be gone: the person's right is not
+			back(l, r)
+			l.step()
+			if got := l.referral(r.ID); got.State != record.ReferralWithdrawn || !got.ToldAt.IsZero() || got.Reason != name {
+				t.Errorf("before it was told: %+v", got)
+			}
+			if network.Received()[0].Candidate.Email == "" {
+				t.Error("the recipient forgot by itself")
+			}
+			l.office.shared.Recipients["network"] = working
+			l.until(l.clock.now().Add(time.Hour))
+			if got := l.referral(r.ID); got.State != record.ReferralWithdrawn || got.ToldAt.IsZero() {
+				t.Errorf("referral %+v", got)
+			}
+			if network.Received()[0].Candidate.Email != "" {
+				t.Error("the recipient was not told")
+			}
+			jobs, err := l.db.JobsOf(t.Context(), r.ID)
+			if err != nil || len(jobs) != 2 || !slices.ContainsFunc(jobs, func(j record.Job) bool {
+				return j.Kind == record.WithdrawalJob && j.State == record.JobDone && j.Attempts > 0
+			}) {
+				t.Errorf("jobs %+v (%v)", jobs, err)
+			}
+			asked := network.asked
+			l.until(l.clock.now().Add(48 * time.Hour))
+			if network.asked != asked {
+				t.Error("it was told again")
+			}
+		})
+	}
+}
+
+// What the law has both sides keep on record goes with the profile, and stays
+// here as it was at that time.
+func TestAHandOverNamesBothSides(t *testing.T) {
+	l := newLab(t)
+	network := l.network()
+	c := l.company()
+	c.Mail.Sender = mail.Sender{Name: "株式会社アクメ", Address: "東京都渋谷区例町1-1-1", Contact: "saiyo@acme.example"}
+	c.Relay.Provider.Representative = "代表取締役 例川 未来"
+	to := l.office.shared.Recipients["network"]
+	to.Name.JA, to.Address, to.Head, to.Licence = "ネットワーク", "東京都港区例町2-2", "代表 例山", "13-ユ-000000"
+	l.office.shared.Recipients["network"] = to
+	r := l.register(consent.RelayHandover)
+	l.step()
+	provider := relay.Party{Name: "株式会社アクメ", Address: "東京都渋谷区例町1-1-1", Representative: "代表取締役 例川 未来"}
+	if diff := cmp.Diff(provider, network.Received()[0].Provenance.Provider); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
+	}
+	c.Relay.Provider.Representative = "somebody later"
+	got := l.referral(r.ID)
+	want := record.Referral{Provider: provider, Receiver: relay.Party{Name: "ネットワーク", Address: "東京都港区例町2-2", Representative: "代表 例山", Licence: "13-ユ-000000"}}
+	if diff := cmp.Diff(want, record.Referral{Provider: got.Provider, Receiver: got.Receiver}); diff != "" {
+		t.Errorf("recorded (-want +got):\n%s", diff)
+	}
+	if got.Consent == "" {
+		t.Error("nothing says on which consent it was provided")
 	}
 }
 

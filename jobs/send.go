@@ -69,7 +69,7 @@ func (w *Worker) hand(ctx context.Context, j record.Job, t Transport, m mail.Mes
 // it may not, it returns what becomes of it instead. What costs nothing is
 // asked first.
 func (w *Worker) recheck(ctx context.Context, p record.Posting, company *configs.Company) (*record.Settlement, error) {
-	if s := w.verdict(p, company, p.State, false); s != nil {
+	if s := w.verdict(p, company, p.State); s != nil {
 		return s, nil
 	}
 	if err := mail.Check(p.Message); err != nil {
@@ -84,22 +84,33 @@ func (w *Worker) recheck(ctx context.Context, p record.Posting, company *configs
 	if p.Mail.Purpose != string(mail.ThankYou) {
 		return nil, nil
 	}
-	state, fresh, err := w.freshState(ctx, p, company)
+	// What a person released together does not leave all at once. A mail that has
+	// its place does not queue up again.
+	if n := company.Sending.PerMinute; n > 0 && p.Mail.Released && p.Mail.Reason != sending.CodePaced {
+		at, err := w.Store.PaceMail(ctx, company.ID, n)
+		if err != nil {
+			return nil, err
+		}
+		if wait := at.Sub(w.Now()); wait > 0 {
+			return w.wait(wait, sending.CodePaced), nil
+		}
+	}
+	state, err := w.freshState(ctx, p, company)
 	if err != nil {
 		return nil, err
 	}
-	return w.verdict(p, company, state, fresh), nil
+	return w.verdict(p, company, state), nil
 }
 
 // verdict lets the rules decide on a mail as things stand. A mail that answers a
 // person's own deed knows no window and no state, but a dead mailbox counts.
-func (w *Worker) verdict(p record.Posting, company *configs.Company, state ats.State, fresh bool) *record.Settlement {
+func (w *Worker) verdict(p record.Posting, company *configs.Company, state ats.State) *record.Settlement {
 	now := w.Now()
 	verdict, until, code := sending.Go, time.Time{}, sending.CodeGo
 	switch {
 	case p.Mail.Purpose == string(mail.ThankYou):
 		verdict, until, code = sending.Recheck(company.Sending, company.Calendar(), sending.Moment{
-			State: state, Fresh: fresh, Suppressed: p.Suppressed, Released: p.Mail.Released, DecidedAt: p.Mail.DecidedAt, Due: p.Mail.DueAt, Now: now,
+			State: state, Suppressed: p.Suppressed, Released: p.Mail.Released, DecidedAt: p.Mail.DecidedAt, Due: p.Mail.DueAt, Now: now,
 		})
 	case p.Suppressed:
 		verdict, code = sending.Suppress, sending.CodeSuppressed
@@ -127,24 +138,24 @@ func (w *Worker) wait(d time.Duration, code string) *record.Settlement {
 
 // freshState reads the application's state from the vendor, where that can be
 // asked; otherwise the stored one counts.
-func (w *Worker) freshState(ctx context.Context, p record.Posting, company *configs.Company) (ats.State, bool, error) {
+func (w *Worker) freshState(ctx context.Context, p record.Posting, company *configs.Company) (ats.State, error) {
 	conn, err := w.Open(company.ID, p.Connection)
 	if err != nil {
-		return "", false, ats.BusyFor(configWait, "connection %s/%s: %w", company.ID, p.Connection, err)
+		return "", ats.BusyFor(configWait, "connection %s/%s: %w", company.ID, p.Connection, err)
 	}
 	c, ok := conn.(connectors.Checker)
 	if !ok && hints(conn) {
-		return "", false, ats.Errorf(ats.Invalid, "the decision is not authenticated, and the vendor cannot be asked")
+		return "", ats.Errorf(ats.Invalid, "the decision is not authenticated, and the vendor cannot be asked")
 	}
 	if !ok {
-		return p.State, false, nil
+		return p.State, nil
 	}
 	p.Event.Candidate.Email = p.Message.To.Address // some vendors can be asked for nothing else
 	state, err := c.State(ctx, p.Event)
 	if ats.FaultOf(err) == ats.NotFound {
-		return ats.Erased, true, nil // gone in the vendor's system: nobody to write to
+		return ats.Erased, nil // gone in the vendor's system: nobody to write to
 	}
-	return state, err == nil, err
+	return state, err
 }
 
 // settlement translates how a transport answered.

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/configs"
 	"github.com/career-relay/connector/connectors"
@@ -443,6 +445,50 @@ func TestTheVolumeBrakeStopsAMassRejection(t *testing.T) {
 	if brakes, err := l.db.Brakes(t.Context(), "acme", false); err != nil || len(brakes) != 0 {
 		t.Errorf("brakes %+v, %v", brakes, err)
 	}
+}
+
+// What was released together leaves at the company's pace and not at another's
+// cost, and a mind may still be changed meanwhile.
+func TestAReleasedBatchIsSpread(t *testing.T) {
+	l := newLab(t)
+	l.office.open("beta").Sending.Window = sending.Window{}
+	l.company().Sending.PerMinute = 4
+	const many = 18
+	for i := range many {
+		e := l.rejection(strconv.Itoa(i))
+		e.Side = ats.Unknown // held
+		l.arrive(e)
+	}
+	l.until(l.clock.now().Add(30 * time.Minute)) // all are due
+	if done, err := l.db.ReleaseMails(t.Context(), l.order(record.Filter{Company: "acme", State: "stopped"})); err != nil || done.Changed != many {
+		t.Fatalf("released %+v, %v", done, err)
+	}
+	start := l.clock.now()
+	left := map[int]int{} // by minute
+	for i := range 12 {
+		before := len(l.post.letters())
+		l.until(start.Truncate(time.Minute).Add(time.Duration(i+1)*time.Minute - time.Millisecond))
+		left[i] = len(l.post.letters()) - before
+		switch i {
+		case 0: // nothing of another company waits for it
+			e := l.rejection("other")
+			l.arriveFor("beta", e)
+			l.step()
+			if n := len(l.post.letters()); n != left[0]+1 {
+				t.Errorf("another company's mail waits: %d left", n)
+			}
+			if m := l.letter("17"); m.State != record.MailHeld || m.Stopped || m.Reason != sending.CodePaced || !m.DueAt.After(l.clock.now()) {
+				t.Errorf("a mail that waits for its place: %+v", m)
+			}
+		case 1:
+			l.arrive(l.news("17", ats.Reopened))
+		}
+	}
+	want := map[int]int{0: 4, 1: 4, 2: 4, 3: 4, 4: 1, 5: 0, 6: 0, 7: 0, 8: 0, 9: 0, 10: 0, 11: 0}
+	if diff := cmp.Diff(want, left); diff != "" {
+		t.Errorf("mails by minute (-want +got):\n%s", diff)
+	}
+	l.expect("17", record.MailCancelled, sending.CodeReopened)
 }
 
 func TestAChangedMindMayChangeAgain(t *testing.T) {

@@ -1,15 +1,19 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/career-relay/connector/configs"
 	"github.com/career-relay/connector/record"
 )
 
@@ -125,18 +129,37 @@ func (w *Worker) checkMemory(ctx context.Context) error {
 // purge deletes what each company's retention no longer allows. What is wrong
 // with one company does not keep the others' data.
 func (w *Worker) purge(ctx context.Context) error {
-	var errs []error
-	for _, c := range w.Tenants.Companies() {
+	kept, err := w.retentions(ctx)
+	errs := []error{err}
+	for _, company := range slices.Sorted(maps.Keys(kept)) {
 		deleted, err := 0, error(nil)
 		for more := true; more && err == nil && ctx.Err() == nil; {
 			var n int
-			n, more, err = w.Store.Purge(ctx, c.ID, record.Retention{Candidates: c.Retention.Candidates.Std(), Mails: c.Retention.Mails.Std()})
+			n, more, err = w.Store.Purge(ctx, company, kept[company])
 			deleted += n
 		}
 		if deleted > 0 {
-			w.Log.InfoContext(ctx, "purged", "company", c.ID, "rows", deleted)
+			w.Log.InfoContext(ctx, "purged", "company", company, "rows", deleted)
 		}
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// retentions is how long each company's data is kept: as its file says, or as it
+// said last. That a file is gone or broken is no reason to keep people's data for
+// ever.
+func (w *Worker) retentions(ctx context.Context) (map[string]record.Retention, error) {
+	out, err := w.Store.Retentions(ctx)
+	if err != nil {
+		out = map[string]record.Retention{}
+	}
+	preset := configs.DefaultRetention()
+	for company, r := range out {
+		out[company] = record.Retention{Candidates: cmp.Or(r.Candidates, preset.Candidates.Std()), Mails: cmp.Or(r.Mails, preset.Mails.Std())}
+	}
+	for _, c := range w.Tenants.Companies() {
+		out[c.ID] = record.Retention{Candidates: c.Retention.Candidates.Std(), Mails: c.Retention.Mails.Std()}
+	}
+	return out, err
 }

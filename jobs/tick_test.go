@@ -92,6 +92,74 @@ func TestPurgeGoesOnAfterOneCompanysTrouble(t *testing.T) {
 	}
 }
 
+// A company whose file is gone is never written for again, but what is known of
+// its candidates does not stay for ever: its last periods count, or the usual
+// ones when nobody knows them.
+func TestRetentionOutlivesACompanysFile(t *testing.T) {
+	day := 24 * time.Hour
+	for name, tt := range map[string]struct {
+		purged                bool // while there was a file
+		before, after, letter time.Duration
+	}{
+		"the periods of its file count on":  {true, 9 * day, 11 * day, 21 * day},
+		"nobody knows them: the usual ones": {false, 179 * day, 181 * day, 366 * day},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t)
+			l.company().Retention = configs.Retention{Deliveries: ats.Duration(day), Candidates: ats.Duration(10 * day), Mails: ats.Duration(20 * day)}
+			l.office.open("beta")
+			l.office.companies["beta"].Retention = configs.Retention{Candidates: ats.Duration(1000 * day), Mails: ats.Duration(1000 * day)}
+			for company, id := range map[string]string{"acme": "1", "beta": "2"} {
+				e := l.rejection(id)
+				e.Side = ats.Unknown // its mail is held
+				l.arriveFor(company, e)
+			}
+			l.step()
+			start := l.clock.now()
+			purge := func(after time.Duration) {
+				t.Helper()
+				l.clock.set(start.Add(after))
+				if err := l.purge(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			known := func(id string) bool {
+				t.Helper()
+				a, err := l.db.Application(t.Context(), id, true)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return a.Candidate != nil
+			}
+			if tt.purged {
+				purge(time.Hour)
+			}
+			delete(l.office.companies, "acme")
+			purge(tt.before)
+			if !known("1") {
+				t.Error("the candidate is gone before the time")
+			}
+			purge(tt.after)
+			if known("1") {
+				t.Error("the candidate is still known")
+			}
+			m := l.letter("1")
+			purge(tt.letter)
+			purge(tt.letter + time.Hour)
+			if now := l.letter("1"); now.State != record.MailCancelled || now.Reason != "retention" {
+				t.Errorf("the mail that waited: %s %q", now.State, now.Reason)
+			}
+			if _, _, err := l.db.Letter(t.Context(), m.ID); ats.FaultOf(err) != ats.NotFound {
+				t.Errorf("its content: %v, want it gone", err)
+			}
+			others, err := l.db.Mails(t.Context(), record.Filter{Company: "beta"})
+			if err != nil || len(others) != 1 || others[0].State != record.MailHeld || !known("2") {
+				t.Errorf("another company's data went too: %v (%v)", others, err)
+			}
+		})
+	}
+}
+
 // purges is a store in which acme has three portions to purge and beta trouble.
 type purges struct {
 	Store
@@ -109,4 +177,8 @@ func (p *purges) Purge(_ context.Context, company string, r record.Retention) (i
 		return 0, true, errors.New("no disk")
 	}
 	return 0, false, nil
+}
+
+func (p *purges) Retentions(context.Context) (map[string]record.Retention, error) {
+	return map[string]record.Retention{}, nil
 }

@@ -68,6 +68,8 @@ func (w *Worker) run(ctx context.Context, j record.Job) (state record.JobState, 
 		return w.mail(ctx, j)
 	case record.ReferralJob:
 		return w.refer(ctx, j)
+	case record.WithdrawalJob:
+		return w.tellWithdrawal(ctx, j)
 	}
 	return "", ats.Errorf(ats.Invalid, "no such kind of job: %s", j.Kind)
 }

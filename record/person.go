@@ -30,6 +30,7 @@ type Registration struct {
 	// Confirm makes the mail whose link proves the mailbox; token is the one
 	// that works.
 	Confirm func(token string) (mail.Message, error)
+	Stop    Link          // the way out in that mail; it outlives the other one
 	Keep    time.Duration // how long it waits to be confirmed
 }
 
@@ -39,6 +40,7 @@ type Confirmation struct {
 	Policy     credit.Policy
 	Recipients []string // who receives the profile
 	MyExpires  time.Time
+	Stop       Link // the way out in the receipt
 	// Receipt makes the mail that says what was agreed; my is the token of the
 	// person's own page.
 	Receipt func(p relay.Profile, consents []Consent, my string) (mail.Message, error)
@@ -57,15 +59,21 @@ type Handed struct {
 	State     ReferralState
 	Reference string
 	Reason    string
-	Fields    []string      // names of what was provided
+	Fields    []string // names of what was provided
+	Consent   string   // id of the consent on which it was
+	Provider  relay.Party
+	Receiver  relay.Party
 	Policy    credit.Policy // counts now if its trigger is the hand-over
 	Job       Outcome
 }
 
 // A Dossier is everything kept about a person, for a request of disclosure.
 type Dossier struct {
-	ID            string          `json:"id"`
-	Company       string          `json:"company"`
+	ID      string `json:"id"`
+	Company string `json:"company"`
+	// ErasedAt is when everything personal was destroyed. What is left says what
+	// was done, but not to whom.
+	ErasedAt      time.Time       `json:"erased_at,omitzero"`
 	Applications  []Application   `json:"applications"`
 	Mails         []DossierMail   `json:"mails"`
 	Registrations []relay.Profile `json:"registrations"`

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/career-relay/connector/ats"
+	"github.com/career-relay/connector/relay"
 )
 
 // A Disposition says what became of a delivery.
@@ -163,6 +164,9 @@ const (
 	FeedbackJob = "feedback" // subject: a delivery of a mail provider's events
 	MailJob     = "mail"     // subject: a mail
 	ReferralJob = "referral" // subject: a referral
+
+	// WithdrawalJob tells a recipient that a referral was taken back.
+	WithdrawalJob = "withdrawal" // subject: a referral
 )
 
 // The queues. Bulk work never slows live work.
@@ -245,8 +249,15 @@ type Referral struct {
 	Reference    string        `json:"reference,omitempty"`
 	Reason       string        `json:"reason,omitempty"`
 	Fields       []string      `json:"fields,omitempty"` // names of what was provided
-	CreatedAt    time.Time     `json:"created_at"`
-	UpdatedAt    time.Time     `json:"updated_at"`
+	// Twin is the hand-over of the same person to the same recipient that stands
+	// for this one.
+	Twin      string      `json:"twin,omitempty"`
+	Consent   string      `json:"consent,omitempty"` // on which it was provided
+	Provider  relay.Party `json:"provider,omitzero"` // who provided it, as told
+	Receiver  relay.Party `json:"receiver,omitzero"` // to whom
+	ToldAt    time.Time   `json:"told_at,omitzero"`  // when the recipient was told that it was taken back
+	CreatedAt time.Time   `json:"created_at"`
+	UpdatedAt time.Time   `json:"updated_at"`
 }
 
 // A Credit is one entry of a company's ledger.
@@ -298,12 +309,19 @@ type Audit struct {
 type Brake struct {
 	ID         string    `json:"id"`
 	Company    string    `json:"company"`
-	Kind       string    `json:"kind"` // "credentials", "volume", "poll"
+	Kind       string    `json:"kind"` // "credentials", "volume" or PollBrake
 	Cause      string    `json:"cause"`
 	OpenedAt   time.Time `json:"opened_at"`
 	ProbeAt    time.Time `json:"probe_at,omitzero"`
 	ResolvedAt time.Time `json:"resolved_at,omitzero"`
 }
+
+// PollBrake is the kind of the brake that says which of a company's connections
+// cannot be asked for news.
+const PollBrake = "poll"
+
+// StopsMail reports whether mails wait because of b.
+func (b Brake) StopsMail() bool { return b.Kind != PollBrake }
 
 // A User may use the console.
 type User struct {

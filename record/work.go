@@ -67,16 +67,15 @@ type Known struct {
 
 // A Ruling is what was decided about an event.
 type Ruling struct {
-	Action   string // "mail", "hold" or "none"
-	Code     string
-	Checks   []Check
-	Stale    bool // older than what is known: kept, but changes nothing
-	Cancel   bool // a mail that waits is obsolete
-	StopAll  bool // the brake: stop the company's other new mails too
-	Mail     *mail.Message
-	Due      time.Time
-	Links    []Link
-	Disposed bool // the delivery taught us nothing: no application is made
+	Action  string // "mail", "hold" or "none"
+	Code    string
+	Checks  []Check
+	Stale   bool // older than what is known: kept, but changes nothing
+	Cancel  bool // a mail that waits is obsolete
+	StopAll bool // the brake: stop the company's other new mails too
+	Mail    *mail.Message
+	Due     time.Time
+	Links   []Link
 }
 
 // A Decider rules on an event. It is called inside a transaction, perhaps more

@@ -46,9 +46,27 @@ const (
 //
 // No error quotes an answer or the profile.
 func (c *Client) Hand(ctx context.Context, r Recipient, ref Referral) (Receipt, error) {
+	if ref.ID == "" {
+		return Receipt{}, ats.Errorf(ats.Invalid, "handing over to %s: the referral has no id", r.ID)
+	}
+	if len(ref.Consents) == 0 {
+		return Receipt{}, ats.Errorf(ats.Invalid, "handing over to %s: the referral carries no consent", r.ID)
+	}
+	return c.post(ctx, r, ref.ID, ref)
+}
+
+// Withdraw tells r of w once. What holds for Hand holds here too.
+func (c *Client) Withdraw(ctx context.Context, r Recipient, w Withdrawal) error {
+	w.Type = Withdrawn
+	_, err := c.post(ctx, r, w.ID+".withdrawn", w)
+	return err
+}
+
+// post sends one signed message.
+func (c *Client) post(ctx context.Context, r Recipient, id string, message any) (Receipt, error) {
 	ctx, cancel := context.WithTimeout(ctx, handTimeout)
 	defer cancel()
-	req, err := c.request(ctx, r, ref)
+	req, err := c.request(ctx, r, id, message)
 	if err != nil {
 		return Receipt{}, ats.Errorf(ats.Invalid, "handing over to %s: %w", r.ID, err)
 	}
@@ -66,22 +84,16 @@ func (c *Client) Hand(ctx context.Context, r Recipient, ref Referral) (Receipt, 
 	return receipt(body), nil
 }
 
-func (c *Client) request(ctx context.Context, r Recipient, ref Referral) (*http.Request, error) {
-	if ref.ID == "" {
-		return nil, errors.New("the referral has no id")
-	}
-	if len(ref.Consents) == 0 {
-		return nil, errors.New("the referral carries no consent")
-	}
+func (c *Client) request(ctx context.Context, r Recipient, id string, message any) (*http.Request, error) {
 	if len(r.Secrets) == 0 {
 		return nil, errors.New("secrets: none to sign with")
 	}
-	body, err := json.Marshal(ref)
+	body, err := json.Marshal(message)
 	if err != nil {
 		return nil, errors.New("the referral cannot be written as JSON")
 	}
 	now := c.Now()
-	signature, err := Sign(r.Secrets[0], ref.ID, now, body)
+	signature, err := Sign(r.Secrets[0], id, now, body)
 	if err != nil {
 		return nil, fmt.Errorf("secrets[0]: %w", err)
 	}
@@ -91,7 +103,7 @@ func (c *Client) request(ctx context.Context, r Recipient, ref Referral) (*http.
 	}
 	req.Header = http.Header{
 		"Content-Type": {"application/json"}, "Accept": {"application/json"}, "User-Agent": {"careerrelay"},
-		headerID: {ref.ID}, headerTimestamp: {strconv.FormatInt(now.Unix(), 10)}, headerSignature: {signature},
+		headerID: {id}, headerTimestamp: {strconv.FormatInt(now.Unix(), 10)}, headerSignature: {signature},
 	}
 	return req, nil
 }

@@ -178,10 +178,39 @@ func (p Profile) Fields() []string {
 type Provenance struct {
 	Company     string `json:"company"`      // the inviting company's id
 	CompanyName string `json:"company_name"` // and name
+	Provider    Party  `json:"provider"`     // the company as the law knows it
 	// How the data was acquired, in a sentence for the recipient's own record.
 	How          string    `json:"how"`
 	RegisteredAt time.Time `json:"registered_at"`
 	ConfirmedAt  time.Time `json:"confirmed_at"`
+}
+
+// A Party is one side of a hand-over, as both sides must keep it on record.
+type Party struct {
+	Name           string `json:"name" yaml:"name"`
+	Address        string `json:"address" yaml:"address"` // postal
+	Representative string `json:"representative,omitempty" yaml:"representative"`
+	Licence        string `json:"licence,omitempty" yaml:"-"` // of a recipient
+}
+
+// Party returns who r is, as the record of a hand-over says it.
+func (r Recipient) Party() Party {
+	return Party{Name: r.Name.In("ja"), Address: r.Address, Representative: r.Head, Licence: r.Licence}
+}
+
+// Withdrawn is the type of a Withdrawal.
+const Withdrawn = "referral.withdrawn"
+
+// A Withdrawal tells a recipient that a person took the consent back, or was
+// erased, after the hand-over. It says which referral, and nothing about the
+// person.
+type Withdrawal struct {
+	Type      string    `json:"type"`      // Withdrawn; a referral has none
+	ID        string    `json:"id"`        // of the referral
+	Reference string    `json:"reference"` // that the recipient gave it
+	Recipient string    `json:"recipient"`
+	Reason    string    `json:"reason"` // "consent withdrawn" or "erased"
+	At        time.Time `json:"withdrawn_at"`
 }
 
 // A Consent is the proof of one agreement.

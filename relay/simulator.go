@@ -48,6 +48,7 @@ type arrival struct {
 	Reference string
 	At        time.Time
 	Repeats   int
+	Withdrawn time.Time // when the sender took it back; zero for never
 	sum       [sha256.Size]byte
 }
 
@@ -161,6 +162,10 @@ func (s *Simulator) take(w http.ResponseWriter, r *http.Request) (int, any) {
 	if err := Verify(s.secrets, r.Header, body, s.now()); err != nil {
 		return http.StatusUnauthorized, refusal{err.Error()}
 	}
+	var back Withdrawal
+	if err := json.Unmarshal(body, &back); err == nil && back.Type == Withdrawn {
+		return s.drop(back, r.Header.Get(headerID))
+	}
 	var ref Referral
 	switch err := json.Unmarshal(body, &ref); {
 	case err != nil:
@@ -196,6 +201,22 @@ func (s *Simulator) keep(ref Referral, sum [sha256.Size]byte) (int, any) {
 		s.arrivals = s.arrivals[1:]
 	}
 	return http.StatusCreated, Receipt{a.Reference}
+}
+
+// drop forgets the profile of a referral that was taken back, as the law asks of
+// a recipient. What it does not know it need not forget.
+func (s *Simulator) drop(w Withdrawal, id string) (int, any) {
+	if id != w.ID+".withdrawn" {
+		return http.StatusUnprocessableEntity, refusal{"id: does not belong to " + headerID}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, a := range s.arrivals {
+		if a.Referral.ID == w.ID && a.Withdrawn.IsZero() {
+			a.Withdrawn, a.Referral.Candidate = s.now(), Profile{}
+		}
+	}
+	return http.StatusOK, Receipt{w.Reference}
 }
 
 //go:embed simulator.html
@@ -246,6 +267,9 @@ type page struct {
 
 // Mask shows the first character of a name and hides how long the rest is.
 func (page) Mask(name string) string {
+	if name == "" {
+		return ""
+	}
 	first, _ := utf8.DecodeRuneInString(name)
 	return string(first) + " ●●●"
 }
@@ -270,18 +294,18 @@ func (p page) Title() string {
 }
 
 type words struct {
-	Lang, Other, OtherName, None, One, Many, About, Empty, Reveal, Hide, At, Reference, Person, Mail, Company, Consents, Fields, Repeats string
+	Lang, Other, OtherName, None, One, Many, About, Empty, Reveal, Hide, At, Reference, Person, Mail, Company, Consents, Fields, Repeats, Withdrawn string
 }
 
 var simulatorWords = [2]words{
 	{
 		Lang: "ja", Other: "en", OtherName: "English", None: "まだ引き渡しは届いていません。", One: "引き渡しが1件届いています。", Many: "引き渡しが%d件届いています。",
-		About: "お試し用の受け手です。署名と同意を確かめて受け取り、同じ引き渡しは一度だけ数えます。再起動すると消えます。", Empty: "候補者が登録して確認を終えると、ここに表示されます。",
-		Reveal: "氏名とメールを表示する", Hide: "氏名とメールを隠す", At: "受け取り（日本時間）", Reference: "受付番号", Person: "候補者", Mail: "メール", Company: "紹介元", Consents: "同意", Fields: "渡された項目", Repeats: "再送",
+		About: "お試し用の受け手です。署名と同意を確かめて受け取り、同じ引き渡しは一度だけ数え、同意が取り消された人の情報は消します。再起動すると消えます。", Empty: "候補者が登録して確認を終えると、ここに表示されます。",
+		Reveal: "氏名とメールを表示する", Hide: "氏名とメールを隠す", At: "受け取り（日本時間）", Reference: "受付番号", Person: "候補者", Mail: "メール", Company: "紹介元", Consents: "同意", Fields: "渡された項目", Repeats: "再送", Withdrawn: "取り消し",
 	},
 	{
 		Lang: "en", Other: "ja", OtherName: "日本語", None: "No referral has arrived yet.", One: "One referral has arrived.", Many: "%d referrals have arrived.",
-		About: "A recipient to try things out with. It checks signature and consent and counts the same referral once. A restart clears it.", Empty: "A candidate who registers and confirms appears here.",
-		Reveal: "Show name and address", Hide: "Hide name and address", At: "Received (Japan time)", Reference: "Reference", Person: "Candidate", Mail: "Address", Company: "From", Consents: "Consents", Fields: "Fields", Repeats: "Repeats",
+		About: "A recipient to try things out with. It checks signature and consent, counts the same referral once and forgets a person who takes the consent back. A restart clears it.", Empty: "A candidate who registers and confirms appears here.",
+		Reveal: "Show name and address", Hide: "Hide name and address", At: "Received (Japan time)", Reference: "Reference", Person: "Candidate", Mail: "Address", Company: "From", Consents: "Consents", Fields: "Fields", Repeats: "Repeats", Withdrawn: "Withdrawn",
 	},
 }

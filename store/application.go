@@ -11,6 +11,7 @@ import (
 	"github.com/career-relay/connector/connectors"
 	"github.com/career-relay/connector/mail"
 	"github.com/career-relay/connector/record"
+	"github.com/career-relay/connector/rules/sending"
 )
 
 // Accept keeps the events of a delivery with everything that follows from them
@@ -123,6 +124,9 @@ func (t *tx) acceptOnce(ctx context.Context, d record.Delivery, e ats.Event, a a
 		if err != nil {
 			return err
 		}
+		if teller != "" && lacked(app.Application, e) {
+			key, teller = key+" address", ""
+		}
 		if teller != "" {
 			a.done.Repeated++
 			if teller == d.ID {
@@ -159,7 +163,17 @@ func (t *tx) acceptOnce(ctx context.Context, d record.Delivery, e ats.Event, a a
 			return err
 		}
 	}
-	return t.follow(ctx, d, app, e, r, a)
+	if err := t.follow(ctx, d, app, e, r, a); err != nil || app.person.id == app.PersonID {
+		return err
+	}
+	return t.forget(ctx, app.PersonID) // a new address made another person of the candidate
+}
+
+// lacked reports whether e brings the address that was missing when the same
+// rejection was told before: the ATS was corrected, and asked or sent again.
+func lacked(app record.Application, e ats.Event) bool {
+	missing := []string{sending.CodeNoAddress, sending.CodeNotAnAddress, sending.CodeSeveral}
+	return e.State == ats.Rejected && app.State == ats.Rejected && e.Candidate.Email != "" && slices.Contains(missing, app.Decision)
 }
 
 // follow does what a ruling says.
@@ -352,10 +366,7 @@ func (t *tx) moveApplication(ctx context.Context, app application, e ats.Event, 
 		WHERE id = $17`,
 		string(e.State), string(e.Side), e.Evidence, micros(e.At), r.Code, now, app.person.id, sealed,
 		e.Candidate.ID, e.Job.ID, e.Job.Title, e.Job.Department, e.Stage, string(e.StageKind), e.Source, e.Candidate.Locale, app.ID)
-	if err != nil || app.person.id == app.PersonID {
-		return err
-	}
-	return t.forget(ctx, app.PersonID)
+	return err
 }
 
 // eraseApplication destroys what the ATS told us about the candidate: the

@@ -49,9 +49,11 @@ func (t *tx) consentsOf(ctx context.Context, registration string) ([]record.Cons
 }
 
 // Withdraw takes a consent back. Without the consent to the hand-over, one that
-// waits is cancelled and one that was made is marked, so that the recipient can
-// be told; what it counted is taken back if the company's policy says so.
+// waits is cancelled and the recipient of one that was made is told; what it counted is taken back if the company's policy says so.
 func (s *Store) Withdraw(ctx context.Context, actor record.Actor, id, reason string) error {
+	if err := needReason(reason); err != nil {
+		return err
+	}
 	err := s.update(ctx, func(ctx context.Context, t *tx) error {
 		var company, person, registration, purpose string
 		err := t.QueryRowContext(ctx, `UPDATE consents SET withdrawn_at = $1 WHERE id = $2 AND withdrawn_at = 0 RETURNING company, person_id, registration, purpose`, micros(s.Now()), id).
@@ -63,7 +65,7 @@ func (s *Store) Withdraw(ctx context.Context, actor record.Actor, id, reason str
 			return err
 		}
 		if consent.Purpose(purpose) == consent.RelayHandover {
-			if err := t.stopReferrals(ctx, "consent withdrawn", `registration = $2`, registration); err != nil {
+			if err := t.stopReferrals(ctx, "consent withdrawn", `(registration = $2 OR id IN (SELECT x.twin FROM referrals x WHERE x.registration = $2 AND x.twin <> ''))`, registration); err != nil {
 				return err
 			}
 			if err := t.undoCredit(ctx, company, person, registration); err != nil {

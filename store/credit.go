@@ -143,8 +143,8 @@ func (s *Store) Account(ctx context.Context, company string, p credit.Policy) (r
 }
 
 // Reconcile compares a company's slots with what its ledger earned and opens
-// what is missing. It returns how many it opened.
-func (s *Store) Reconcile(ctx context.Context, actor record.Actor, company string, p credit.Policy) (int, error) {
+// what is missing, for a reason if there is any. It returns how many it opened.
+func (s *Store) Reconcile(ctx context.Context, actor record.Actor, company string, p credit.Policy, reason string) (int, error) {
 	opened := 0
 	err := s.update(ctx, func(ctx context.Context, t *tx) error {
 		if err := t.lockCompany(ctx, company); err != nil {
@@ -157,10 +157,16 @@ func (s *Store) Reconcile(ctx context.Context, actor record.Actor, company strin
 		if opened, err = t.openSlots(ctx, company, p, entries, slots); err != nil || opened == 0 {
 			return err
 		}
-		return t.audit(ctx, actor, record.Audit{Verb: "reconcile", Noun: "credit", Subject: company, Company: company, Detail: fmt.Sprintf("%d slots opened", opened)})
+		if needReason(reason) != nil {
+			return ats.Errorf(ats.Invalid, "reason: required to open the %d slots that are missing; it is kept in the audit log", opened)
+		}
+		return t.audit(ctx, actor, record.Audit{Verb: "reconcile", Noun: "credit", Subject: company, Company: company, Reason: reason, Detail: fmt.Sprintf("%d slots opened", opened)})
 	})
 	if err != nil && ats.FaultOf(err) == "" {
 		err = unavailable("reconciling the ledger", err)
 	}
-	return opened, err
+	if err != nil {
+		return 0, err
+	}
+	return opened, nil
 }

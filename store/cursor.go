@@ -160,10 +160,6 @@ func (s *Store) SilencePoll(ctx context.Context, company, connection string) err
 	return nil
 }
 
-// PollBrake is the kind of the brake that says which of a company's connections
-// cannot be swept, or whose webhook cannot be renewed. It stops no mail.
-const PollBrake = "poll"
-
 // easePolls opens, changes or closes the poll brake, as the company's
 // connections stand.
 func (t *tx) easePolls(ctx context.Context, company string) error {
@@ -178,7 +174,7 @@ func (t *tx) easePolls(ctx context.Context, company string) error {
 		return err
 	}
 	if len(causes) == 0 {
-		return t.closeBrakes(ctx, company, PollBrake)
+		return t.closeBrakes(ctx, company, record.PollBrake)
 	}
-	return t.openBrake(ctx, company, PollBrake, strings.Join(causes, "; "), time.Time{})
+	return t.openBrake(ctx, company, record.PollBrake, strings.Join(causes, "; "), time.Time{})
 }

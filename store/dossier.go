@@ -12,7 +12,12 @@ import (
 // ExportPerson collects everything that is kept about a person.
 func (s *Store) ExportPerson(ctx context.Context, actor record.Actor, id, reason string) (record.Dossier, error) {
 	d := record.Dossier{ID: id}
-	err := s.read.QueryRowContext(ctx, `SELECT company FROM people WHERE id = $1`, id).Scan(&d.Company)
+	if err := needReason(reason); err != nil {
+		return d, err
+	}
+	var erased int64
+	err := s.read.QueryRowContext(ctx, `SELECT company, erased_at FROM people WHERE id = $1`, id).Scan(&d.Company, &erased)
+	d.ErasedAt = clockTime(erased)
 	if errors.Is(err, sql.ErrNoRows) {
 		return d, ats.Errorf(ats.NotFound, "no person %s", id)
 	}
@@ -74,13 +79,15 @@ func (s *Store) exportRegistrations(ctx context.Context, d *record.Dossier) erro
 	ids, err := s.idsOf(ctx, "registrations", d.ID)
 	for _, id := range ids {
 		m, err := s.Membership(ctx, id)
-		if ats.FaultOf(err) == ats.NotFound {
-			continue
+		switch ats.FaultOf(err) {
+		case "":
+			d.Registrations = append(d.Registrations, m.Profile)
+		case ats.NotFound: // the profile is gone; what was agreed and handed over stays on record
+			m.Consents, m.Referrals, err = s.provided(ctx, id)
 		}
 		if err != nil {
 			return err
 		}
-		d.Registrations = append(d.Registrations, m.Profile)
 		d.Consents = append(d.Consents, m.Consents...)
 		d.Referrals = append(d.Referrals, m.Referrals...)
 	}

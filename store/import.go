@@ -45,8 +45,8 @@ func fileFilter(i record.Import) string {
 // StartImport opens the batch of a file and returns its id. An import of the
 // same file that did not come to its end goes on.
 func (s *Store) StartImport(ctx context.Context, i record.Import) (batch string, err error) {
-	if strings.TrimSpace(i.Reason) == "" {
-		return "", ats.Errorf(ats.Invalid, "reason: required; it is kept in the audit log")
+	if err := needReason(i.Reason); err != nil {
+		return "", err
 	}
 	err = s.update(ctx, func(ctx context.Context, t *tx) error {
 		if err := t.lockCompany(ctx, i.Company); err != nil {

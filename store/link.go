@@ -12,6 +12,9 @@ import (
 
 func (t *tx) insertLinks(ctx context.Context, links []record.Link, company, application, person string) error {
 	for _, l := range links {
+		if l.Token == "" {
+			continue // the mail has none of this kind
+		}
 		_, err := t.exec(ctx, `INSERT INTO links (hash, kind, company, application, person_id, registration, locale, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 			consent.HashToken(l.Token), l.Kind, company, application, person, l.Registration, l.Locale, micros(t.s.Now()), micros(l.Expires))
 		if err != nil {

@@ -80,7 +80,7 @@ func (s *Store) Referrals(ctx context.Context, f record.Filter) ([]record.Referr
 	if err := f.NeedCompany(); err != nil {
 		return nil, err
 	}
-	return list(ctx, s, `SELECT `+referralColumns+` FROM referrals r`, "r.id DESC", s.referralClause(f), f.Rows(), scanReferral)
+	return list(ctx, s, `SELECT `+referralColumns+` FROM `+referralTables, "r.id DESC", s.referralClause(f), f.Rows(), scanReferral)
 }
 
 // Consents lists consents with the texts that were agreed to, newest first. The

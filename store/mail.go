@@ -50,7 +50,8 @@ type plan struct {
 
 // planMail puts a mail into the outbox with the job that will send it, unless
 // the application has one already. One that the connector took back before
-// anything was sent makes room: the company changed its mind twice.
+// anything was sent makes room: the company changed its mind twice. So does one
+// that lacked an address.
 func (t *tx) planMail(ctx context.Context, p plan) (bool, error) {
 	if p.message.SendID == "" {
 		return false, ats.Errorf(ats.Invalid, "a mail has no send id")
@@ -91,16 +92,20 @@ func (t *tx) planMail(ctx context.Context, p plan) (bool, error) {
 // takes over, if there is one.
 func (t *tx) placeFor(ctx context.Context, p plan) (id string, free bool, err error) {
 	var state record.MailState
-	var final, tried int64
+	var final, tried, lame int64
 	err = t.QueryRowContext(ctx, `
-		SELECT id, state, final, (SELECT count(*) FROM mail_attempts a WHERE a.mail = m.id AND a.outcome <> 'not_sent')
+		SELECT id, state, final, (SELECT count(*) FROM mail_attempts a WHERE a.mail = m.id AND a.outcome <> 'not_sent'),
+			CASE WHEN `+unaddressed+` THEN 1 ELSE 0 END
 		FROM mails m WHERE application = $1 AND purpose = $2 AND company = $3`+t.forUpdate(), p.application, string(p.purpose), p.company).
-		Scan(&id, &state, &final, &tried)
+		Scan(&id, &state, &final, &tried, &lame)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", true, nil
 	}
-	return id, state == record.MailCancelled && final == 0 && tried == 0, err
+	return id, lame == 1 || state == record.MailCancelled && final == 0 && tried == 0, err
 }
+
+// unaddressed is true of a mail that was held because nobody knows where to.
+const unaddressed = `(state = 'held' AND stopped = 1 AND address_ref IS NULL)`
 
 const insertMail = `
 	INSERT INTO mails (id, company, application, purpose, person_id, state, stopped, reason, template, version, locale, hash, address_ref, send_id, due_at, decided_at, created_at, updated_at, sealed)
@@ -111,7 +116,7 @@ const insertMail = `
 const updateMail = `
 	UPDATE mails SET person_id = $5, state = 'held', stopped = $6, released = 0, reason = $7, template = $8, version = $9, locale = $10, hash = $11, address_ref = $12,
 		send_id = $13, due_at = $14, decided_at = $15, created_at = $16, updated_at = $16, sealed = $17
-	WHERE id = $1 AND company = $2 AND application = $3 AND purpose = $4 AND state = 'cancelled'`
+	WHERE id = $1 AND company = $2 AND application = $3 AND purpose = $4 AND (state = 'cancelled' OR ` + unaddressed + `)`
 
 // takeBack changes mails that wait, ends their jobs and returns how many. A job that runs just
 // now ends too: it has not claimed its mail yet, and its run must not come back

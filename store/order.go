@@ -25,8 +25,8 @@ const (
 // A verb is something that can be done to many rows.
 type verb struct {
 	name, noun string
-	// query finds rows as id and skip: why this row is left as it is, "" to
-	// change it.
+	// query finds rows as id, company and skip: why this row is left as it is,
+	// "" to change it.
 	query string
 	// each changes one row and reports whether it could: since it was found
 	// somebody else may have changed it.
@@ -43,10 +43,36 @@ func checkOrder(o record.Order, c clause) error {
 	if c.left.Narrow() {
 		return ats.Errorf(ats.Invalid, "filter: %s does not narrow this selection", strings.Join(slices.Sorted(maps.Keys(c.left.Query())), ", "))
 	}
-	if strings.TrimSpace(o.Reason) == "" && !o.DryRun {
-		return ats.Errorf(ats.Invalid, "reason: required; it is kept in the audit log")
+	if !o.DryRun {
+		if err := needReason(o.Reason); err != nil {
+			return err
+		}
 	}
 	return o.Filter.NeedCompany()
+}
+
+// needReason refuses a deed that nobody gave a reason for.
+func needReason(reason string) error {
+	if strings.TrimSpace(reason) == "" {
+		return ats.Errorf(ats.Invalid, "reason: required; it is kept in the audit log")
+	}
+	return nil
+}
+
+// A chosen is what an order is going to change.
+type chosen struct {
+	ids       []string
+	companies map[string]int // how many rows of each
+}
+
+// company returns the one company that all rows belong to, "" for several.
+func (c chosen) company() string {
+	for id := range c.companies {
+		if len(c.companies) == 1 {
+			return id
+		}
+	}
+	return ""
 }
 
 // carryOut does v to the rows that c finds, in portions, and keeps batch and
@@ -56,13 +82,14 @@ func (s *Store) carryOut(ctx context.Context, o record.Order, v verb, c clause) 
 	if err := checkOrder(o, c); err != nil {
 		return done, err
 	}
-	ids, err := s.selection(ctx, v, c, &done)
+	all, err := s.selection(ctx, v, c, &done)
 	if err != nil {
 		return done, unavailable(v.name, err)
 	}
 	if done.Matched == 0 && o.Filter.ID != "" {
 		return done, ats.Errorf(ats.NotFound, "no %s %s", v.noun, o.Filter.ID)
 	}
+	ids := all.ids
 	if o.DryRun {
 		done.Changed, done.IDs = len(ids), ids[:min(len(ids), maxIDs)]
 		return done, nil
@@ -72,7 +99,7 @@ func (s *Store) carryOut(ctx context.Context, o record.Order, v verb, c clause) 
 	}
 	for i := 0; i < len(ids); i += portion {
 		part := ids[i:min(i+portion, len(ids))]
-		if err := s.carryOutPart(ctx, o, v, part, len(ids), i == 0, i+len(part) == len(ids), &done); err != nil {
+		if err := s.carryOutPart(ctx, o, v, part, all, i == 0, i+len(part) == len(ids), &done); err != nil {
 			s.endBatch(ctx, done.Batch, "interrupted")
 			return done, err
 		}
@@ -80,12 +107,13 @@ func (s *Store) carryOut(ctx context.Context, o record.Order, v verb, c clause) 
 	return done, nil
 }
 
-// selection counts the rows and returns the ids of those to change.
-func (s *Store) selection(ctx context.Context, v verb, c clause, done *record.Done) ([]string, error) {
+// selection counts the rows and chooses those to change.
+func (s *Store) selection(ctx context.Context, v verb, c clause, done *record.Done) (chosen, error) {
+	out := chosen{companies: map[string]int{}}
 	from := ` FROM (` + v.query + c.where() + `) AS x`
 	rows, err := s.read.QueryContext(ctx, `SELECT skip, count(*)`+from+` GROUP BY skip`, c.args...)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	err = scan(rows, func() error {
 		var skip string
@@ -100,20 +128,27 @@ func (s *Store) selection(ctx context.Context, v verb, c clause, done *record.Do
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return out, err
 	}
-	rows, err = s.read.QueryContext(ctx, `SELECT id`+from+` WHERE skip = '' ORDER BY id LIMIT `+strconv.Itoa(maxOrder), c.args...)
+	rows, err = s.read.QueryContext(ctx, `SELECT id, company`+from+` WHERE skip = '' ORDER BY id LIMIT `+strconv.Itoa(maxOrder), c.args...)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
-	return texts(rows)
+	err = scan(rows, func() error {
+		var id, company string
+		err := rows.Scan(&id, &company)
+		out.ids = append(out.ids, id)
+		out.companies[company]++
+		return err
+	})
+	return out, err
 }
 
 // carryOutPart changes one portion. The first also writes the batch and the
-// audit entry, so that nothing is changed without them.
-func (s *Store) carryOutPart(ctx context.Context, o record.Order, v verb, ids []string, selected int, first, last bool, done *record.Done) error {
+// audit entries, so that nothing is changed without them.
+func (s *Store) carryOutPart(ctx context.Context, o record.Order, v verb, ids []string, all chosen, first, last bool, done *record.Done) error {
 	if err := ctx.Err(); err != nil {
-		return ats.Errorf(ats.Busy, "%s: %d of %d done: %w", v.name, done.Changed, selected, err)
+		return ats.Errorf(ats.Busy, "%s: %d of %d done: %w", v.name, done.Changed, len(all.ids), err)
 	}
 	var changed []string
 	err := s.update(ctx, func(ctx context.Context, t *tx) error {
@@ -130,17 +165,24 @@ func (s *Store) carryOutPart(ctx context.Context, o record.Order, v verb, ids []
 		if done.Batch == "" && len(changed) == 0 {
 			return nil
 		}
-		if err := t.noteBatch(ctx, o, v, done, len(changed), first, last); err != nil || !first {
+		if err := t.noteBatch(ctx, o, v, done, all.company(), len(changed), first, last); err != nil || !first {
 			return err
 		}
 		subject := done.Batch
 		if subject == "" {
 			subject = ids[0]
 		}
-		return t.audit(ctx, o.Actor, record.Audit{
-			Verb: v.name, Noun: v.noun, Subject: subject, Company: o.Filter.Company, Reason: o.Reason,
-			Detail: strconv.Itoa(selected) + " selected; " + o.Filter.Query().Encode(),
-		})
+		// One entry for each company, so that each company's log tells of it.
+		for _, company := range slices.Sorted(maps.Keys(all.companies)) {
+			err := t.audit(ctx, o.Actor, record.Audit{
+				Verb: v.name, Noun: v.noun, Subject: subject, Company: company, Reason: o.Reason,
+				Detail: strconv.Itoa(all.companies[company]) + " selected; " + o.Filter.Query().Encode(),
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		if ats.FaultOf(err) == "" {
@@ -156,7 +198,7 @@ func (s *Store) carryOutPart(ctx context.Context, o record.Order, v verb, ids []
 	return nil
 }
 
-func (t *tx) noteBatch(ctx context.Context, o record.Order, v verb, done *record.Done, changed int, first, last bool) error {
+func (t *tx) noteBatch(ctx context.Context, o record.Order, v verb, done *record.Done, company string, changed int, first, last bool) error {
 	if done.Batch == "" {
 		return nil
 	}
@@ -167,7 +209,7 @@ func (t *tx) noteBatch(ctx context.Context, o record.Order, v verb, done *record
 	var err error
 	if first {
 		_, err = t.exec(ctx, `INSERT INTO batches (id, verb, noun, filter, company, actor, reason, state, matched, changed, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-			done.Batch, v.name, v.noun, o.Filter.Query().Encode(), o.Filter.Company, o.Actor.Name, o.Reason, state, done.Matched, changed, micros(t.s.Now()))
+			done.Batch, v.name, v.noun, o.Filter.Query().Encode(), company, o.Actor.Name, o.Reason, state, done.Matched, changed, micros(t.s.Now()))
 	} else {
 		_, err = t.exec(ctx, `UPDATE batches SET state = $1, changed = changed + $2 WHERE id = $3`, state, changed, done.Batch)
 	}

@@ -123,6 +123,9 @@ func (s *Store) FindPeople(ctx context.Context, company, query string) ([]string
 // suppression list stays too: it keeps a keyed hash only, and without it the
 // person would be written to again.
 func (s *Store) ErasePerson(ctx context.Context, actor record.Actor, id, reason string) error {
+	if err := needReason(reason); err != nil {
+		return err
+	}
 	err := s.update(ctx, func(ctx context.Context, t *tx) error {
 		var company string
 		err := t.QueryRowContext(ctx, `SELECT company FROM people WHERE id = $1 AND erased_at = 0`+t.forUpdate(), id).Scan(&company)

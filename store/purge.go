@@ -21,8 +21,8 @@ type purge struct {
 
 // Purge deletes what is older than it may be: raw deliveries past their day
 // with their jobs that are over, registrations that were never confirmed, the
-// content of old mails and the personal part of old applications. It works in
-// portions and reports whether more is left.
+// content of old mails and the personal part of old applications. Mails that
+// nobody decided about for so long are cancelled. It works in portions and reports whether more is left.
 func (s *Store) Purge(ctx context.Context, company string, r record.Retention) (deleted int, more bool, err error) {
 	now := s.Now()
 	steps := []purge{
@@ -37,6 +37,17 @@ func (s *Store) Purge(ctx context.Context, company string, r record.Retention) (
 	}
 	err = s.update(ctx, func(ctx context.Context, t *tx) error {
 		deleted, more = 0, false
+		if err := t.keepFor(ctx, company, r); err != nil {
+			return err
+		}
+		if r.Mails > 0 {
+			// Nobody decided about these; they do not lie there for ever.
+			_, err := t.takeBack(ctx, "its time is over", `state = 'cancelled', stopped = 0, final = 1, reason = 'retention', updated_at = $1`, `company = $2 AND created_at <= $3`,
+				micros(now), company, micros(now.Add(-r.Mails)))
+			if err != nil {
+				return err
+			}
+		}
 		for _, step := range steps {
 			n, err := t.purge(ctx, company, step)
 			if err != nil {
@@ -51,6 +62,37 @@ func (s *Store) Purge(ctx context.Context, company string, r record.Retention) (
 		err = unavailable("purging", err)
 	}
 	return deleted, more, err
+}
+
+// keepFor remembers how long a company's data is kept.
+func (t *tx) keepFor(ctx context.Context, company string, r record.Retention) error {
+	if r == (record.Retention{}) {
+		return nil
+	}
+	_, err := t.exec(ctx, `UPDATE companies SET keep_candidates = $1, keep_mails = $2 WHERE id = $3 AND (keep_candidates <> $1 OR keep_mails <> $2)`,
+		r.Candidates.Microseconds(), r.Mails.Microseconds(), company)
+	return err
+}
+
+// Retentions lists every company of which something is kept or was, with the
+// periods of its last purge, which are zero before the first.
+func (s *Store) Retentions(ctx context.Context) (map[string]record.Retention, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT id, keep_candidates, keep_mails FROM companies`)
+	if err != nil {
+		return nil, unavailable("reading the retention periods", err)
+	}
+	out := map[string]record.Retention{}
+	err = scan(rows, func() error {
+		var id string
+		var candidates, mails int64
+		err := rows.Scan(&id, &candidates, &mails)
+		out[id] = record.Retention{Candidates: time.Duration(candidates) * time.Microsecond, Mails: time.Duration(mails) * time.Microsecond}
+		return err
+	})
+	if err != nil {
+		return nil, unavailable("reading the retention periods", err)
+	}
+	return out, nil
 }
 
 func (t *tx) purge(ctx context.Context, company string, p purge) (int, error) {

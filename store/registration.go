@@ -45,7 +45,7 @@ func (s *Store) Register(ctx context.Context, r record.Registration) (id string,
 		}
 		_, err = t.planMail(ctx, plan{
 			company: r.Link.Company, application: id, person: p, purpose: mail.RelayConfirm, message: message, due: now, decided: now, reason: "asked to confirm",
-			links: []record.Link{{Token: token, Kind: record.ConfirmLink, Expires: now.Add(r.Keep), Locale: r.Profile.Locale, Registration: id}},
+			links: []record.Link{{Token: token, Kind: record.ConfirmLink, Expires: now.Add(r.Keep), Locale: r.Profile.Locale, Registration: id}, r.Stop},
 		})
 		return err
 	})
@@ -84,7 +84,7 @@ func (s *Store) Confirm(ctx context.Context, c record.Confirmation) error {
 		now := s.Now()
 		_, err = t.planMail(ctx, plan{
 			company: c.Link.Company, application: c.Link.Registration, person: p, purpose: mail.RelayReceipt, message: message, due: now, decided: now, reason: "confirmed",
-			links: []record.Link{{Token: my, Kind: record.MyLink, Expires: c.MyExpires, Locale: profile.Locale, Registration: c.Link.Registration}},
+			links: []record.Link{{Token: my, Kind: record.MyLink, Expires: c.MyExpires, Locale: profile.Locale, Registration: c.Link.Registration}, c.Stop},
 		})
 		return err
 	})
@@ -135,10 +135,17 @@ func (s *Store) Membership(ctx context.Context, registration string) (record.Mem
 	if err := unseal(aead, "registration "+registration, sealed, &m.Profile); err != nil {
 		return m, err
 	}
-	t := &tx{querier: s.read, s: s, pg: s.pg}
-	if m.Consents, err = t.consentsOf(ctx, registration); err != nil {
-		return m, unavailable("reading consents", err)
-	}
-	m.Referrals, err = s.referralsOf(ctx, registration)
+	m.Consents, m.Referrals, err = s.provided(ctx, registration)
 	return m, err
+}
+
+// provided reads what was agreed to in a registration and who received it.
+func (s *Store) provided(ctx context.Context, registration string) ([]record.Consent, []record.Referral, error) {
+	t := &tx{querier: s.read, s: s, pg: s.pg}
+	consents, err := t.consentsOf(ctx, registration)
+	if err != nil {
+		return nil, nil, unavailable("reading consents", err)
+	}
+	referrals, err := s.referralsOf(ctx, registration)
+	return consents, referrals, err
 }

@@ -24,13 +24,13 @@ func queueOf(batch string) string {
 
 // RetryJobs runs dead and waiting jobs again, now.
 func (s *Store) RetryJobs(ctx context.Context, o record.Order) (record.Done, error) {
-	return s.carryOut(ctx, o, verb{name: "retry", noun: "job", each: retryJob, query: `SELECT id, CASE
+	return s.carryOut(ctx, o, verb{name: "retry", noun: "job", each: retryJob, query: `SELECT id, company, CASE
 		WHEN state = 'unclear' THEN 'unclear: resolve the mail'
 		WHEN state IN ('dispatched', 'running') THEN 'at work'
 		WHEN state IN ('done', 'cancelled') THEN state
 		WHEN EXISTS (SELECT 1 FROM jobs n WHERE n.subject = jobs.subject AND n.id > jobs.id) THEN 'a newer job took its place'
 		WHEN kind = 'mail' AND NOT EXISTS (SELECT 1 FROM mails m WHERE m.id = jobs.subject AND m.stopped = 0 AND m.state IN ('held', 'failed')) THEN 'its mail is not waiting'
-		WHEN kind = 'referral' AND NOT EXISTS (SELECT 1 FROM referrals r WHERE r.id = jobs.subject AND r.state IN ('waiting', 'failed')) THEN 'its referral is not waiting'
+		WHEN kind = 'referral' AND NOT EXISTS (SELECT 1 FROM referrals r WHERE r.id = jobs.subject AND r.state IN ('waiting', 'failed') AND NOT ` + twinned + `) THEN 'its referral is not waiting'
 		ELSE '' END AS skip FROM jobs`}, s.jobClause(o.Filter))
 }
 
@@ -53,7 +53,7 @@ func retryJob(ctx context.Context, t *tx, id, batch string) (bool, error) {
 func (s *Store) CancelJobs(ctx context.Context, o record.Order) (record.Done, error) {
 	return s.carryOut(ctx, o, verb{
 		name: "cancel", noun: "job", each: cancelJob,
-		query: `SELECT id, CASE WHEN kind = 'mail' THEN 'a mail: cancel the mail' WHEN state IN ('waiting', 'dead') THEN '' ELSE state END AS skip FROM jobs`,
+		query: `SELECT id, company, CASE WHEN kind = 'mail' THEN 'a mail: cancel the mail' WHEN state IN ('waiting', 'dead') THEN '' ELSE state END AS skip FROM jobs`,
 	}, s.jobClause(o.Filter))
 }
 
@@ -78,7 +78,7 @@ func cancelJob(ctx context.Context, t *tx, id, _ string) (bool, error) {
 // queue. What is known already changes nothing. A quarantined delivery is
 // verified again when it runs.
 func (s *Store) ReplayDeliveries(ctx context.Context, o record.Order) (record.Done, error) {
-	return s.carryOut(ctx, o, verb{name: "replay", noun: "delivery", each: replayDelivery, query: `SELECT d.id, CASE
+	return s.carryOut(ctx, o, verb{name: "replay", noun: "delivery", each: replayDelivery, query: `SELECT d.id, d.company, CASE
 		WHEN EXISTS (SELECT 1 FROM jobs j WHERE j.subject = d.id AND j.state IN ` + live + `) THEN 'at work'
 		WHEN d.disposition = 'new' THEN 'not decoded yet: retry its job'
 		ELSE '' END AS skip FROM deliveries d`}, s.deliveryClause(o.Filter))
@@ -114,7 +114,7 @@ func replayDelivery(ctx context.Context, t *tx, id, batch string) (bool, error) 
 func (s *Store) ReleaseMails(ctx context.Context, o record.Order) (record.Done, error) {
 	return s.carryOut(ctx, o, verb{
 		name: "release", noun: "mail", each: releaseMail,
-		query: `SELECT m.id, CASE WHEN m.state <> 'held' THEN m.state WHEN m.stopped = 0 THEN 'not stopped' ELSE '' END AS skip FROM ` + mailTables,
+		query: `SELECT m.id, m.company, CASE WHEN m.state <> 'held' THEN m.state WHEN m.stopped = 0 THEN 'not stopped' WHEN m.address_ref IS NULL THEN 'no address' ELSE '' END AS skip FROM ` + mailTables,
 	}, s.mailClause(o.Filter))
 }
 
@@ -122,7 +122,7 @@ func releaseMail(ctx context.Context, t *tx, id, batch string) (bool, error) {
 	now := micros(t.s.Now())
 	var company string
 	var due int64
-	err := t.QueryRowContext(ctx, `UPDATE mails SET stopped = 0, released = 1, reason = 'released', updated_at = $1 WHERE id = $2 AND state = 'held' AND stopped = 1 RETURNING company, due_at`, now, id).Scan(&company, &due)
+	err := t.QueryRowContext(ctx, `UPDATE mails SET stopped = 0, released = 1, reason = 'released', updated_at = $1 WHERE id = $2 AND state = 'held' AND stopped = 1 AND address_ref IS NOT NULL RETURNING company, due_at`, now, id).Scan(&company, &due)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
@@ -139,7 +139,7 @@ func releaseMail(ctx context.Context, t *tx, id, batch string) (bool, error) {
 func (s *Store) StopMails(ctx context.Context, o record.Order) (record.Done, error) {
 	return s.carryOut(ctx, o, verb{
 		name: "stop", noun: "mail",
-		query: `SELECT m.id, CASE WHEN m.state <> 'held' THEN m.state WHEN m.stopped = 1 THEN 'stopped already' ELSE '' END AS skip FROM ` + mailTables,
+		query: `SELECT m.id, m.company, CASE WHEN m.state <> 'held' THEN m.state WHEN m.stopped = 1 THEN 'stopped already' ELSE '' END AS skip FROM ` + mailTables,
 		each: func(ctx context.Context, t *tx, id, _ string) (bool, error) {
 			n, err := t.takeBack(ctx, "the mail was stopped by a person", `stopped = 1, reason = 'stopped by a person', updated_at = $1`, `id = $2 AND stopped = 0`, micros(t.s.Now()), id)
 			return n > 0, err
@@ -152,7 +152,7 @@ func (s *Store) StopMails(ctx context.Context, o record.Order) (record.Done, err
 func (s *Store) CancelMails(ctx context.Context, o record.Order) (record.Done, error) {
 	return s.carryOut(ctx, o, verb{
 		name: "cancel", noun: "mail",
-		query: `SELECT m.id, CASE WHEN m.state <> 'held' THEN m.state ELSE '' END AS skip FROM ` + mailTables,
+		query: `SELECT m.id, m.company, CASE WHEN m.state <> 'held' THEN m.state ELSE '' END AS skip FROM ` + mailTables,
 		each: func(ctx context.Context, t *tx, id, _ string) (bool, error) {
 			n, err := t.takeBack(ctx, "the mail was cancelled by a person", `state = 'cancelled', stopped = 0, final = 1, reason = 'cancelled by a person', updated_at = $1`, `id = $2`, micros(t.s.Now()), id)
 			if err != nil || n == 0 {
@@ -176,7 +176,7 @@ func (s *Store) ResolveMails(ctx context.Context, o record.Order, sent bool) (re
 	}
 	return s.carryOut(ctx, o, verb{
 		name: name, noun: "mail", each: each,
-		query: `SELECT m.id, CASE WHEN m.state <> 'unclear' THEN m.state ELSE '' END AS skip FROM ` + mailTables,
+		query: `SELECT m.id, m.company, CASE WHEN m.state <> 'unclear' THEN m.state ELSE '' END AS skip FROM ` + mailTables,
 	}, s.mailClause(o.Filter))
 }
 
@@ -210,9 +210,13 @@ func resolveNotSent(ctx context.Context, t *tx, id, batch string) (bool, error) 
 func (s *Store) RetryReferrals(ctx context.Context, o record.Order) (record.Done, error) {
 	return s.carryOut(ctx, o, verb{
 		name: "retry", noun: "referral", each: retryReferral,
-		query: `SELECT r.id, CASE WHEN r.state <> 'failed' THEN r.state ELSE '' END AS skip FROM referrals r`,
+		query: `SELECT r.id, r.company, CASE WHEN r.state <> 'failed' THEN r.state WHEN ` + twinned + ` THEN '` + reasonTwin + `' ELSE '' END AS skip FROM ` + referralTables,
 	}, s.referralClause(o.Filter))
 }
+
+// twinned is true of a referral r whose person went, or goes, to the same
+// recipient by another one.
+const twinned = `EXISTS (SELECT 1 FROM referrals o WHERE o.person_id = r.person_id AND o.company = r.company AND o.recipient = r.recipient AND o.id <> r.id AND o.state IN ('waiting', 'handed_over'))`
 
 func retryReferral(ctx context.Context, t *tx, id, batch string) (bool, error) {
 	now := micros(t.s.Now())

@@ -252,13 +252,13 @@ func (p *pages) confirm(c *gin.Context, v *view) error {
 	if err != nil {
 		return unwritten(err)
 	}
-	to := v.named(m)
+	to, stop := v.named(m), p.wayOut(m.Profile)
 	err = p.People.Confirm(ctx, record.Confirmation{
+		Stop: stop,
 		Link: v.link, Policy: v.company.Relay.Policy, Recipients: ids(to), MyExpires: p.Now().Add(consent.MyLinkLife),
 		Receipt: func(profile relay.Profile, consents []record.Consent, my string) (mail.Message, error) {
-			l := p.letter(v, profile)
+			l := p.letter(v, profile, stop)
 			l.MyURL = p.PublicURL + "/r/" + my
-			l.UnsubscribeURL = l.MyURL + "/stop"
 			l.Recipients = v.licensed(to)
 			for _, given := range consents {
 				l.Agreed = append(l.Agreed, given.Text)
@@ -295,11 +295,18 @@ func ids(all []recipient) []string {
 }
 
 // letter is what every mail to a person who registers says.
-func (p *pages) letter(v *view, profile relay.Profile) mail.Letter {
+func (p *pages) letter(v *view, profile relay.Profile, stop record.Link) mail.Letter {
 	return mail.Letter{
 		CompanyID: v.company.ID, CompanyName: v.company.Name.In(profile.Locale), Locale: profile.Locale, Zone: v.company.Zone(),
 		To: mail.Address{Address: profile.Email, Name: profile.Name}, SendID: consent.NewToken(),
+		UnsubscribeURL: p.PublicURL + "/u/" + stop.Token,
 	}
+}
+
+// wayOut is the link with which whoever gets a mail of ours says that it is
+// enough, long after the mail's other links have ended.
+func (p *pages) wayOut(profile relay.Profile) record.Link {
+	return record.Link{Token: consent.NewToken(), Kind: record.StopLink, Expires: p.Now().Add(consent.StopLinkLife), Locale: profile.Locale}
 }
 
 // An item is one consent on a person's own page.

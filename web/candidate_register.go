@@ -158,12 +158,12 @@ func (p *pages) register(c *gin.Context, v *view) error {
 		return p.slowDown(c, v)
 	}
 	ctx := c.Request.Context()
+	stop := p.wayOut(profile)
 	id, err := p.People.Register(ctx, record.Registration{
-		Link: v.link, Profile: profile, Consents: agreed, Keep: consent.ConfirmLinkLife,
+		Link: v.link, Stop: stop, Profile: profile, Consents: agreed, Keep: consent.ConfirmLinkLife,
 		Confirm: func(token string) (mail.Message, error) {
-			l := p.letter(v, profile)
+			l := p.letter(v, profile, stop)
 			l.ConfirmURL, l.ConfirmUntil = p.PublicURL+"/r/"+token, p.Now().Add(consent.ConfirmLinkLife)
-			l.UnsubscribeURL = l.ConfirmURL + "/stop"
 			message, err := letters.Confirm(v.company.Mail, l)
 			return message, unwritten(err)
 		},

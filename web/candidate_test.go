@@ -365,6 +365,27 @@ func TestWithdrawing(t *testing.T) {
 	}
 }
 
+// A mail may be read again long after its other links have ended; the way out
+// still works then, and needs no registration that is still there.
+func TestEveryMailOfTheRelayHasAWayOut(t *testing.T) {
+	for _, purpose := range []mail.Purpose{mail.RelayConfirm, mail.RelayReceipt} {
+		s := newSite(t)
+		s.member(s.invite(record.Link{Kind: record.RelayLink, Locale: "ja"})[0], consent.RelayHandover)
+		m := s.letter(purpose)
+		way, found := strings.CutPrefix(m.Unsubscribe, s.deps.PublicURL)
+		if !found || !strings.Contains(m.Text, m.Unsubscribe) || !strings.Contains(m.HTML, m.Unsubscribe) {
+			t.Fatalf("%s: the way out %q does not stand in the mail", purpose, m.Unsubscribe)
+		}
+		s.wait(2 * 365 * 24 * time.Hour)
+		if got := s.get(way); got.code != http.StatusOK {
+			t.Errorf("%s: looking at the page: status %d", purpose, got.code)
+		}
+		if got := s.post(way, url.Values{"page": {"1"}}); got.code != http.StatusSeeOther || !s.stopped() {
+			t.Errorf("%s: status %d, or the mails go on", purpose, got.code)
+		}
+	}
+}
+
 // stopped reports whether the person's address is on the list.
 func (s *site) stopped() bool {
 	s.t.Helper()

@@ -77,7 +77,7 @@ type jobPage struct {
 }
 
 // subjects are the pages of what jobs work on.
-var subjects = map[string]string{record.DecodeJob: "/deliveries/", record.FeedbackJob: "/deliveries/", record.MailJob: "/mails/", record.ReferralJob: "/referrals/"}
+var subjects = map[string]string{record.DecodeJob: "/deliveries/", record.FeedbackJob: "/deliveries/", record.MailJob: "/mails/", record.ReferralJob: "/referrals/", record.WithdrawalJob: "/referrals/"}
 
 func (k *console) jobPage(c *gin.Context, s *sheet) error {
 	d, err := k.job(c.Request.Context(), c.Param("id"))
@@ -280,6 +280,7 @@ type connection struct {
 	Hook   string // address to be entered at the vendor
 	Last   *record.Delivery
 	Err    string
+	Poll   *record.Poll // of one that is asked for news and was
 }
 
 func (k *console) companyPage(c *gin.Context, s *sheet) error {
@@ -312,6 +313,10 @@ func (k *console) companyPage(c *gin.Context, s *sheet) error {
 }
 
 func (k *console) connections(c *gin.Context, company *configs.Company) ([]connection, error) {
+	polls, err := k.Desk.Polls(c.Request.Context(), company.ID)
+	if err != nil {
+		return nil, err
+	}
 	var out []connection
 	for _, name := range slices.Sorted(maps.Keys(company.Connections)) {
 		one := connection{Name: name, Vendor: company.Connections[name].Vendor}
@@ -329,6 +334,9 @@ func (k *console) connections(c *gin.Context, company *configs.Company) ([]conne
 		}
 		if len(last) > 0 {
 			one.Last = &last[0]
+		}
+		if i := slices.IndexFunc(polls, func(p record.Poll) bool { return p.Connection == name }); i >= 0 && slices.Contains(one.Doors, string(connectors.Poll)) {
+			one.Poll = &polls[i]
 		}
 		out = append(out, one)
 	}

@@ -159,7 +159,7 @@ func (p *listPage) narrow(q url.Values, f record.Filter) {
 			p.Views = append(p.Views, link{Text: p.State(p.Noun.Path, state), URL: p.address(q, "state", state), Active: f.State == state, Count: open[state]})
 		}
 	}
-	choices := map[string][]string{"order": {"", record.ByDue}, "since": spans, "kind": {record.DecodeJob, record.MailJob, record.ReferralJob, record.FeedbackJob}, "purpose": p.purposes()}
+	choices := map[string][]string{"order": {"", record.ByDue}, "since": spans, "kind": {record.DecodeJob, record.MailJob, record.ReferralJob, record.WithdrawalJob, record.FeedbackJob}, "purpose": p.purposes()}
 	for _, c := range p.k.Tenants.Companies() {
 		choices["company"] = append(choices["company"], c.ID)
 		if c.ID == f.Company {

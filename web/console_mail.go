@@ -60,7 +60,10 @@ func (k *console) letter(c *gin.Context, s *sheet, id, base string) (mailView, e
 		return l, err
 	}
 	if l.Until.IsZero() && !demo {
-		l.To = masked(message.To.Name) + " <" + maskedAddress(message.To.Address) + ">"
+		l.To = masked(message.To.Name)
+		if message.To.Address != "" {
+			l.To += " <" + maskedAddress(message.To.Address) + ">"
+		}
 		return l, nil
 	}
 	l.Message = &message
@@ -82,6 +85,9 @@ func (k *console) letter(c *gin.Context, s *sheet, id, base string) (mailView, e
 func (l mailView) Line(a mail.Address) string {
 	if a.Name == "" {
 		return string(a.Address)
+	}
+	if a.Address == "" {
+		return a.Name
 	}
 	return a.Name + " <" + string(a.Address) + ">"
 }

@@ -169,8 +169,12 @@ func (p *overviewPage) alerts() []alert {
 }
 
 func (p *overviewPage) brake(b record.Brake) alert {
+	shape := "stop"
+	if !b.StopsMail() {
+		shape = "warn"
+	}
 	a := alert{
-		Chip: chip("stop", p.t("alert.brake."+b.Kind)), Meta: p.t("alert.since", "at", p.At(b.OpenedAt), "span", p.Since(b.OpenedAt)),
+		Chip: chip(shape, p.t("alert.brake."+b.Kind)), Meta: p.t("alert.since", "at", p.At(b.OpenedAt), "span", p.Since(b.OpenedAt)),
 		URL: "/companies/" + url.PathEscape(b.Company), Button: p.t("alert.brake.look"), of: b.Company,
 		Text: p.t("alert.brake."+b.Kind+".text", "company", p.Company(b.Company)), More: p.Say(b.Cause),
 	}
@@ -242,11 +246,16 @@ func (k *console) companyRows(c *gin.Context, s *sheet) ([]companyRow, error) {
 
 // companyState names how a company is doing, the loudest first.
 func (k *console) companyState(s *sheet, row companyRow) string {
+	on := func(stops bool) bool {
+		return slices.ContainsFunc(s.Beat.Brakes, func(b record.Brake) bool { return b.Company == row.ID && b.StopsMail() == stops })
+	}
 	switch {
 	case row.Company == nil:
 		return "broken"
-	case slices.ContainsFunc(s.Beat.Brakes, func(b record.Brake) bool { return b.Company == row.ID }):
+	case on(true):
 		return "braked"
+	case on(false):
+		return "unheard"
 	case len(row.Status.Errors) > 0:
 		return "stale"
 	case k.boxed(row.Company):

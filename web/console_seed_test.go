@@ -173,7 +173,7 @@ func (o *office) decide(company string) record.Decider {
 		c, err := o.firms.Company(company)
 		o.must(err)
 		plan := sending.Decide(c.Sending, c.Calendar(), sending.Facts{
-			Event: e, Previous: known.Previous, PreviousAt: known.PreviousAt, Now: o.clock(), Zone: c.Zone(),
+			Event: e, Previous: known.Previous, PreviousAt: known.PreviousAt, Now: o.clock(),
 			Volume: sending.Volume{LastHour: known.LastHour, LastDay: known.LastDay, BusiestDay: known.BusiestDay}, Suppressed: known.Suppressed, Written: known.Written,
 		})
 		r := record.Ruling{Action: string(plan.Action), Code: plan.Code, Stale: plan.Stale, Cancel: plan.Cancel, Due: plan.Due, StopAll: plan.Code == sending.CodeBrakeVolume}

@@ -17,6 +17,8 @@ import (
 
 	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/ats/atstest"
+	"github.com/career-relay/connector/configs"
+	"github.com/career-relay/connector/connectors"
 	"github.com/career-relay/connector/record"
 	"github.com/career-relay/connector/web"
 )
@@ -579,4 +581,61 @@ func TestConsoleDuringAnOutage(t *testing.T) {
 			t.Errorf("a bug, %s: status %d\n%s", name, got.code, got.body)
 		}
 	}
+}
+
+// A connection that cannot be asked stops no mail: its company is not braked, and
+// its page says when it was asked last, when it is asked next, and what is wrong.
+func TestAConnectionThatCannotBeAsked(t *testing.T) {
+	o := newOffice(t, func(o *office) {
+		o.firms.all[2].Mail.Transport = "sendgrid"
+		o.firms.all[2].Connections["asked"] = configs.Connection{Vendor: "herp-hire"}
+		o.ops.Open = func(_, name string) (connectors.Connector, error) {
+			if name == "asked" {
+				return polled{}, nil
+			}
+			return vendor{}, nil
+		}
+	})
+	ctx := t.Context()
+	sweep := func(outcome func(*record.Poll)) {
+		t.Helper()
+		p, err := o.store.ClaimPoll(ctx, "northwind", "asked", "herp-hire", time.Minute, true)
+		o.must(err)
+		p.Lease, p.First = time.Time{}, false
+		outcome(&p)
+		_, err = o.store.KeepPoll(ctx, p, nil)
+		o.must(err)
+	}
+	o.at(noon)
+	sweep(func(p *record.Poll) { p.SweptAt, p.UpdatedAt, p.DueAt = noon, noon, noon.Add(15*time.Minute) })
+	o.at(noon.Add(16 * time.Minute))
+	sweep(func(p *record.Poll) {
+		p.DueAt, p.Failures, p.Error, p.Fault, p.Alarmed = noon.Add(31*time.Minute), 2, "status 401: the key is refused", ats.Denied, true
+	})
+	o.login(record.Viewer)
+	got := o.show("/companies/northwind", "en").body
+	for _, want := range []string{"Northwind KK: an ATS does not answer", "Mails leave as ever", "last asked", "next", "failed 2 times", "the key is refused"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the company's page does not say %q", want)
+		}
+	}
+	for _, path := range []string{"/companies/northwind", "/companies", "/"} {
+		if page := o.show(path, "en"); page.code != http.StatusOK || strings.Contains(page.body, ">Braked<") || strings.Contains(page.body, "a brake is on") {
+			t.Errorf("%s: status %d, or it says that the company is braked", path, page.code)
+		}
+	}
+	o.at(noon.Add(32 * time.Minute))
+	sweep(func(p *record.Poll) {
+		p.SweptAt, p.DueAt, p.Failures, p.Error, p.Fault, p.Alarmed = o.clock(), o.clock().Add(15*time.Minute), 0, "", "", false
+	})
+	if got := o.show("/companies/northwind", "en").body; !strings.Contains(got, "Northwind KK works") || !strings.Contains(got, "last asked") {
+		t.Error("the page does not say that it works again")
+	}
+}
+
+// polled is a vendor that is asked.
+type polled struct{ vendor }
+
+func (polled) Poll(context.Context, string) ([]connectors.Payload, string, error) {
+	return nil, "", nil
 }

@@ -253,6 +253,13 @@ func (s *sheet) personal(d applicationDetail) []step {
 			At: r.UpdatedAt, What: s.t("step.referral"), Chip: s.Chip("referrals", r.State), Text: s.t("step.referral.text", "recipient", s.Recipient(r.Recipient), "fields", s.Count("field", len(r.Fields))),
 			More: s.Say(r.Reason), Links: []link{{Text: s.Short(r.ID), URL: "/referrals/" + r.ID}},
 		})
+		switch {
+		case r.State != record.ReferralWithdrawn:
+		case r.ToldAt.IsZero():
+			out = append(out, step{At: s.Now, Next: true, What: s.t("step.told"), Text: s.t("step.untold.text", "recipient", s.Recipient(r.Recipient))})
+		default:
+			out = append(out, step{At: r.ToldAt, What: s.t("step.told"), Text: s.t("step.told.text", "recipient", s.Recipient(r.Recipient))})
+		}
 	}
 	return s.order(out)
 }

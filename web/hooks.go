@@ -173,7 +173,7 @@ func (h *hooks) report(ctx context.Context, v visit, err error, took time.Durati
 	}
 	attrs := []slog.Attr{
 		slog.String("company", plainName(v.company)), slog.String("connection", plainName(v.connection)), slog.String("vendor", v.vendor),
-		slog.String("outcome", v.outcome), slog.Int("status", v.status), slog.Int("bytes", v.size), slog.Duration("took", took),
+		slog.String("outcome", v.outcome), slog.Int("status", v.status), slog.Int("bytes", v.size), slog.Float64("took_ms", float64(took.Microseconds())/1000),
 	}
 	if v.secret > 0 && err == nil {
 		attrs = append(attrs, slog.Int("secret", v.secret))

@@ -246,6 +246,9 @@ func TestTheDoor(t *testing.T) {
 			if lines := strings.Count(s.log.String(), "webhook answered"); lines != 1 && tt.code != http.StatusNotFound && tt.body != "method not allowed\n" {
 				t.Errorf("%d lines in the log, want 1:\n%s", lines, s.log)
 			}
+			if s.log.String() != "" && !regexp.MustCompile(` took_ms=\d+(\.\d+)?\s`).MatchString(s.log.String()) {
+				t.Errorf("the line does not say in milliseconds how long it took:\n%s", s.log)
+			}
 			if strings.Contains(s.log.String(), "reject") || strings.Contains(got.body, "secret") {
 				t.Error("the body or a secret is told")
 			}

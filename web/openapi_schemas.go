@@ -223,8 +223,18 @@ var schemas = map[string]shape{
 		reference text?
 		reason text?
 		fields []text? Names of what was provided.
+		twin text? The hand-over of the same person to the same recipient that stands for this one.
+		consent text? On which it was provided.
+		provider Party?
+		receiver Party?
+		told_at time? When the recipient was told that it was taken back.
 		created_at time
 		updated_at time`},
+	"Party": {text: "One side of a hand-over, as it was told to the other.", lines: `
+		name text
+		address text
+		representative text?
+		licence text? Of a recipient.`},
 	"ReferralDetail": {of: "Referral", lines: `
 		jobs []Job
 		audit []Audit`},

@@ -19,6 +19,7 @@ import (
 	"github.com/career-relay/connector/configs"
 	"github.com/career-relay/connector/mail"
 	"github.com/career-relay/connector/record"
+	"github.com/career-relay/connector/relay"
 	"github.com/career-relay/connector/store"
 )
 
@@ -215,7 +216,7 @@ func TestSchemasFitTheTypes(t *testing.T) {
 		"Application": record.Application{}, "ApplicationDetail": applicationDetail{}, "Candidate": ats.Candidate{}, "Check": record.Check{}, "Event": record.Event{},
 		"Mail": record.Mail{}, "MailDetail": mailDetail{}, "Attempt": record.Attempt{}, "ProviderEvent": record.MailEvent{}, "Message": mail.Message{}, "Address": mail.Address{}, "Sender": mail.Sender{},
 		"Job": record.Job{}, "JobDetail": jobDetail{}, "Batch": record.Batch{}, "BatchDetail": batchDetail{}, "Consent": record.Consent{},
-		"Referral": record.Referral{}, "ReferralDetail": referralDetail{}, "Credit": record.Credit{}, "Slot": record.Slot{}, "Account": record.Account{},
+		"Referral": record.Referral{}, "Party": relay.Party{}, "ReferralDetail": referralDetail{}, "Credit": record.Credit{}, "Slot": record.Slot{}, "Account": record.Account{},
 		"Audit": record.Audit{}, "Brake": record.Brake{}, "CompanyStatus": configs.Status{},
 	}
 	bodies := []string{"Order", "Resolution", "Reason", "Find"} // read, not written

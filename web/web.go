@@ -94,6 +94,7 @@ type People interface {
 type Desk interface {
 	Pulse(ctx context.Context, since time.Time) (record.Pulse, error)
 	Brakes(ctx context.Context, company string, all bool) ([]record.Brake, error)
+	Polls(ctx context.Context, company string) ([]record.Poll, error)
 	Deliveries(ctx context.Context, f record.Filter) ([]record.Delivery, error)
 	Delivery(ctx context.Context, id string) (record.Delivery, connectors.Delivery, error)
 	Applications(ctx context.Context, f record.Filter) ([]record.Application, error)

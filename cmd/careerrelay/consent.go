@@ -3,7 +3,6 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/record"
 	"github.com/career-relay/connector/store"
 )
@@ -64,9 +63,6 @@ func consentWithdraw(s *settings) *cobra.Command {
 	c := &cobra.Command{Use: "withdraw ID", Short: "Take a consent back in the person's name; a hand-over that waits is cancelled", Args: cobra.ExactArgs(1)}
 	reason := c.Flags().String("reason", "", "how the person asked for it (required)")
 	c.RunE = withStore(s, func(cmd *cobra.Command, args []string, db *store.Store) error {
-		if *reason == "" {
-			return ats.Errorf(ats.Invalid, "--reason: required; it is kept in the audit log")
-		}
 		if err := db.Withdraw(cmd.Context(), caller(), args[0], *reason); err != nil {
 			return err
 		}

@@ -151,7 +151,16 @@ func examineStore(ctx context.Context, s *settings) []finding {
 		return append(found, wrong("brakes", err, ""))
 	}
 	for _, b := range brakes {
-		found = append(found, finding{About: "brake", Text: b.Company + ": " + b.Kind + ": " + b.Cause, Cure: "docs/runbook.md says how to decide"})
+		if b.StopsMail() { // the other kind is told connection by connection
+			found = append(found, finding{About: "brake", Text: b.Company + ": " + b.Kind + ": " + b.Cause, Cure: "docs/runbook.md says how to decide"})
+		}
+	}
+	polls, err := db.Polls(ctx, "")
+	if err != nil {
+		return append(found, wrong("polling", err, ""))
+	}
+	for _, p := range polls {
+		found = append(found, examinePoll(p))
 	}
 	found = append(found, examineSubscriptions(ctx, db)...)
 	n, err := db.VerifyAudit(ctx)
@@ -180,11 +189,25 @@ func examineSubscriptions(ctx context.Context, db *store.Store) []finding {
 			f.Text += ": " + s.Error
 		}
 		if !f.OK {
-			f.Cure = "see that a server runs, correct the cause, then careerrelay vendor subscribe " + s.Company + " " + s.Connection
+			f.Cure = "see that a server runs, correct the cause, then careerrelay vendor subscribe " + s.Company + " " + s.Connection + " --reason '…'"
 		}
 		found = append(found, f)
 	}
 	return found
+}
+
+// examinePoll says how a connection that is asked for news is doing.
+func examinePoll(p record.Poll) finding {
+	swept := "the first sweep has not ended"
+	if !p.SweptAt.IsZero() {
+		swept = "swept " + clock(p.SweptAt)
+	}
+	f := finding{About: "polling", OK: p.Error == "", Text: fmt.Sprintf("%s/%s: %s, next %s", p.Company, p.Connection, swept, clock(p.DueAt))}
+	if !f.OK {
+		f.Text += fmt.Sprintf("; %d failures: %s; mails are not stopped by it", p.Failures, p.Error)
+		f.Cure, f.fault = "repair the key or the vendor's access, then careerrelay vendor poll "+p.Company+" "+p.Connection, p.Fault
+	}
+	return f
 }
 
 func examineCounts(c record.Counts) []finding {

@@ -33,7 +33,7 @@ const (
 	rowHired     verdict = "hired"         // kept, no mail
 	rowClosed    verdict = "closed"        // kept, no mail
 	rowReopened  verdict = "reopened"      // kept: a mail that waits is taken back
-	rowNoAddress verdict = "no_address"    // kept, no mail
+	rowNoAddress verdict = "no_address"    // kept; its mail waits for an address
 	rowExcluded  verdict = "excluded"      // kept, no mail: agency, do not contact, suppressed, …
 	rowUnknown   verdict = "unknown_label" // kept and parked until the label is explained
 	rowAmbiguous verdict = "ambiguous"     // kept and parked until the label is explained
@@ -60,7 +60,7 @@ var verdicts = []struct {
 	{rowHired, "kept; no mail"},
 	{rowClosed, "kept; no mail"},
 	{rowReopened, "kept; a mail that waits is taken back"},
-	{rowNoAddress, "kept; no mail"},
+	{rowNoAddress, "kept; the mail waits for an address"},
 	{rowExcluded, "kept; no mail"},
 	{rowUnknown, "parked until the label is explained; no mail"},
 	{rowAmbiguous, "parked until the label is explained; no mail"},
@@ -128,7 +128,6 @@ type intake struct {
 	now        time.Time
 
 	calendar sending.Calendar
-	zone     *time.Location
 	seen     map[string]sighting // by application
 	twins    map[string]twin     // by person and job
 }
@@ -150,7 +149,7 @@ type sighting struct {
 // survey reads the file once to its end, so that what cannot be read is refused
 // before anything is kept, and finds rows about the same application.
 func (in *intake) survey(ctx context.Context) error {
-	in.calendar, in.zone = in.company.Calendar(), in.company.Zone()
+	in.calendar = in.company.Calendar()
 	in.seen, in.twins = map[string]sighting{}, map[string]twin{}
 	for row, err := range in.sheet.Rows() {
 		if aboutRow(err) || err == nil && row.Skip != "" {
@@ -360,7 +359,7 @@ var kept = map[ats.State]verdict{ats.Withdrawn: rowWithdrawn, ats.Hired: rowHire
 func (in *intake) decide(j *judged, k record.RowKnown) {
 	e := *j.event
 	plan := sending.Decide(in.company.Sending, in.calendar, sending.Facts{
-		Event: e, Previous: k.State, PreviousAt: k.StateAt, Cold: true, History: e.History, Now: in.now, Zone: in.zone, Suppressed: k.Suppressed, Written: k.Written,
+		Event: e, Previous: k.State, PreviousAt: k.StateAt, Cold: true, History: e.History, Now: in.now, Suppressed: k.Suppressed, Written: k.Written,
 	})
 	reason, other := sending.Words(plan.Code, "en"), in.twins[personAndJob(&e)]
 	age, applied := in.now.Sub(e.At), in.now.Sub(j.reading.Applied)
@@ -373,7 +372,7 @@ func (in *intake) decide(j *judged, k record.RowKnown) {
 		j.end(rowTooOld, fmt.Sprintf("decided %d days ago, more than %s; --include-old takes it in", days(age), in.company.Sending.MaxAge))
 	case e.State != ats.Rejected:
 		j.take(cmp.Or(kept[e.State], rowExcluded), reason)
-	case plan.Code == sending.CodeNoAddress:
+	case plan.Action == sending.Hold && e.Candidate.Email == "":
 		j.take(rowNoAddress, noAddress(e))
 	case plan.Action == sending.None:
 		j.take(rowExcluded, reason)

@@ -48,6 +48,18 @@ func TestInputThatIsWrong(t *testing.T) {
 	}{
 		"nothing":                        {nil, "", result{Reason: "the body is empty"}},
 		"no JSON":                        {nil, "name=伊藤 湊", result{Reason: "the body is not JSON, at byte 0"}},
+		"a list at the top":              {nil, "[" + row(`"W-23"`, who) + "," + row(`"W-24"`, who) + "]", result{Reason: "the body is a list at its top, not one object: send each object {…} in a request of its own"}},
+		"a list of one":                  {nil, "[" + row(`"W-25"`, who) + "]", result{Reason: "the body is a list at its top"}},
+		"an empty list":                  {nil, "[]", result{Reason: "the body is a list at its top"}},
+		"a text at the top":              {nil, `"{\"outcome\":\"不採用\"}"`, result{Reason: "the body is a text in quotes at its top, not one object: it may have been turned into JSON twice"}},
+		"a number at the top":            {nil, "17", result{Reason: "the body is a number at its top, not one object: send the fields in one object {…}"}},
+		"true at the top":                {nil, "true", result{Reason: "the body is true or false at its top"}},
+		"null at the top":                {nil, " null\n", result{Reason: "the body is null at its top"}},
+		"an object without members":      {nil, "{}", result{Reason: "neither event nor outcome says what happened"}},
+		"two objects":                    {nil, row(`"W-26"`, who) + "\n" + row(`"W-27"`, who), result{Reason: "something follows the JSON value at byte 121: send one in each request"}},
+		"blanks":                         {nil, " \r\n", result{Reason: "the body is empty: the sender put nothing into it"}},
+		"XML":                            {http.Header{"Content-Type": {"application/xml"}}, "<a>1</a>", result{Reason: "neither event nor outcome says what happened"}},
+		"a form that calls itself JSON":  {nil, "outcome=x&name=y", result{Reason: "the body is not JSON, at byte 0: look at what the sender writes and at its Content-Type"}},
 		"another content type":           {http.Header{"Content-Type": {"text/html"}}, row(`"W-1"`, who), result{Reason: "content type text/html is not one this connector reads; want application/json"}},
 		"cut":                            {nil, row(`"W-2"`, who)[:60], result{Reason: "the JSON ends too early, at byte 57"}},
 		"in gzip":                        {http.Header{"Content-Encoding": {"gzip"}}, packed(t, row(`"W-3"`, who)), result{Decision: "scheduled", Greeting: "伊藤 湊 様"}},
@@ -60,8 +72,8 @@ func TestInputThatIsWrong(t *testing.T) {
 		"its neighbour":                  {nil, row("9007199254740992", who), result{Decision: "scheduled", Greeting: "伊藤 湊 様"}},
 		"an id that is a text":           {nil, row(`"`+strings.Repeat("9", 5000)+`"`, who), result{Reason: "an id is longer than 200 bytes"}},
 		"no address":                     {nil, row(`"W-8"`, `"name":"伊藤 湊"`), result{Decision: "no_address"}},
-		"two addresses":                  {nil, row(`"W-9"`, `"name":"伊藤 湊","email":"minato@example.jp, nana@example.jp"`), result{Decision: "no_address"}},
-		"an address with a line break":   {nil, row(`"W-10"`, `"name":"伊藤 湊","email":"minato@example.jp\r\nBcc: nana@example.jp"`), result{Decision: "no_address"}},
+		"two addresses":                  {nil, row(`"W-9"`, `"name":"伊藤 湊","email":"minato@example.jp, nana@example.jp"`), result{Decision: "several_addresses"}},
+		"an address with a line break":   {nil, row(`"W-10"`, `"name":"伊藤 湊","email":"minato@example.jp\r\nBcc: nana@example.jp"`), result{Decision: "several_addresses"}},
 		"no name":                        {nil, row(`"W-11"`, `"email":"minato@example.jp"`), result{Decision: "no_name"}},
 		"a name with a line break":       {nil, row(`"W-12"`, `"name":"伊藤\r\nBcc: nana@example.jp 湊","email":"minato@example.jp"`), result{Decision: "no_name"}},
 		"a name with a zero byte":        {nil, row(`"W-13"`, `"name":"伊藤\u0000 湊","email":"minato@example.jp"`), result{Decision: "no_name"}},
@@ -72,6 +84,7 @@ func TestInputThatIsWrong(t *testing.T) {
 		"a name with a variant selector": {nil, row(`"W-18"`, `"name":"葛󠄀城 湊","email":"minato@example.jp"`), result{Decision: "scheduled", Greeting: "葛󠄀城 湊 様"}},
 		"an event nobody knows":          {nil, row(`"W-19"`, who+`,"event":"candidate.exploded"`), result{Reason: "event is not one of candidate.rejected"}},
 		"an outcome nobody knows":        {nil, `{"application_id":"W-20","outcome":"謎","ended_at":"2026-10-02",` + who + `}`, result{Reason: "outcome is not a word we know"}},
+		"a decision in the future":       {nil, `{"application_id":"W-28","outcome":"不採用","ended_at":"2036-10-02T12:00:00Z",` + who + `}`, result{Decision: "future_time"}},
 		"a time nobody can read":         {nil, `{"application_id":"W-21","outcome":"不採用","ended_at":"きのう",` + who + `}`, result{Reason: "not a time"}},
 		"reopened, never heard of":       {nil, `{"application_id":"W-22","event":"candidate.reopened","ended_at":"2026-10-03",` + who + `}`, result{Decision: "reopened"}},
 	}
@@ -135,8 +148,54 @@ func TestInputThatIsWrong(t *testing.T) {
 		})
 	}
 	t.Run("too long", func(t *testing.T) {
+		since := stamp()
 		if got := send(t, nil, row(`"W-0"`, who+`,"x":"`+strings.Repeat("x", 1<<20)+`"`)); got != http.StatusRequestEntityTooLarge {
 			t.Errorf("the door answered %d", got)
+		}
+		if !strings.Contains(h.log.text(), "the body has more than 1048576 bytes") {
+			t.Error("the log does not say why")
+		}
+		if kept, err := h.server.db.Deliveries(t.Context(), record.Filter{Company: "acme", Since: since}); err != nil || len(kept) != 0 {
+			t.Errorf("%d deliveries were kept (%v), though the sender was not told so", len(kept), err)
+		}
+	})
+	t.Run("out of order", func(t *testing.T) {
+		mails := h.sendGrid.Count()
+		for _, body := range []string{
+			`{"application_id":"O-1","event":"candidate.reopened","ended_at":"2026-10-05T10:00:00+09:00",` + who + `}`,
+			`{"application_id":"O-1","outcome":"不採用","ended_at":"2026-10-04T10:00:00+09:00",` + who + `}`, // told late
+		} {
+			if got := send(t, nil, body); got != http.StatusOK {
+				t.Fatalf("the door answered %d", got)
+			}
+			h.rest("acme")
+		}
+		apps, err := h.server.db.Applications(t.Context(), record.Filter{Company: "acme", Application: "O-1"})
+		if err != nil || len(apps) != 1 || apps[0].State != "reopened" || h.sendGrid.Count() != mails {
+			t.Fatalf("got %+v (%v) and %d mails, want it reopened and no mail", apps, err, h.sendGrid.Count()-mails)
+		}
+		events, err := h.server.db.Events(t.Context(), apps[0].ID)
+		if err != nil || len(events) != 2 || !events[1].Stale || events[1].Code != "stale" {
+			t.Errorf("what was told late is not kept as that: %+v (%v)", events, err)
+		}
+	})
+	t.Run("a reason type that nobody knows", func(t *testing.T) {
+		mails := h.sendGrid.Count()
+		greenhouse, err := h.server.connector("acme", "greenhouse")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := signedSample(greenhouse, "greenhouse", "rejected.type-of-their-own")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status, err := post(t.Context(), h.base+"/hooks/acme/greenhouse", p); err != nil || status != http.StatusOK {
+			t.Fatalf("the door answered %d (%v)", status, err)
+		}
+		h.rest("acme")
+		held, err := h.server.db.Mails(t.Context(), record.Filter{Company: "acme", Connection: "greenhouse"})
+		if err != nil || len(held) != 1 || !held[0].Stopped || held[0].Reason != "unknown_side" || h.sendGrid.Count() != mails {
+			t.Errorf("got %+v (%v) and %d mails, want one that is held", held, err, h.sendGrid.Count()-mails)
 		}
 	})
 	h.leaks(t, "伊藤", "湊", "別人", "minato", "nana@", walkSecret)

@@ -57,12 +57,12 @@ func personExport(s *settings) *cobra.Command {
 	c := &cobra.Command{Use: "export PERSON", Short: "Print everything that is kept about a person, as JSON; noted in the audit log", Args: cobra.ExactArgs(1)}
 	reason := c.Flags().String("reason", "", "the request this answers (required)")
 	c.RunE = withStore(s, func(cmd *cobra.Command, args []string, db *store.Store) error {
-		if *reason == "" {
-			return ats.Errorf(ats.Invalid, "--reason: required; it is kept in the audit log")
-		}
 		d, err := db.ExportPerson(cmd.Context(), caller(), args[0], *reason)
 		if err != nil {
 			return err
+		}
+		if !d.ErasedAt.IsZero() {
+			cmd.PrintErrf("person %s was erased at %s: nothing personal is kept, only what was done\n", d.ID, clock(d.ErasedAt))
 		}
 		return printJSON(cmd.OutOrStdout(), d)
 	})
@@ -77,10 +77,7 @@ func personErase(s *settings) *cobra.Command {
 	reason := c.Flags().String("reason", "", "the request this answers (required)")
 	yes := c.Flags().Bool("yes", false, "do it: this cannot be undone")
 	c.RunE = withStore(s, func(cmd *cobra.Command, args []string, db *store.Store) error {
-		switch {
-		case *reason == "":
-			return ats.Errorf(ats.Invalid, "--reason: required; it is kept in the audit log")
-		case !*yes:
+		if !*yes {
 			return ats.Errorf(ats.Invalid, "erasing cannot be undone; add --yes to do it")
 		}
 		if err := db.ErasePerson(cmd.Context(), caller(), args[0], *reason); err != nil {

@@ -102,4 +102,21 @@ func TestPollByHand(t *testing.T) {
 	if brakes, err := db.Brakes(t.Context(), "acme", false); err != nil || len(brakes) != 1 || !strings.HasPrefix(brakes[0].Cause, "herp: ") {
 		t.Errorf("got %v, %v", brakes, err)
 	}
+	polls, err := db.Polls(t.Context(), "acme")
+	if err != nil || len(polls) != 1 {
+		t.Fatalf("%d polls (%v)", len(polls), err)
+	}
+	f := examinePoll(polls[0])
+	if f.OK || f.fault != ats.Denied || !strings.HasPrefix(f.Text, "acme/herp: swept ") || !strings.Contains(f.Text, "1 failures: ") || !strings.Contains(f.Text, "mails are not stopped") || !strings.Contains(f.Cure, "vendor poll acme herp") {
+		t.Errorf("the doctor says %+v", f)
+	}
+	if err := of("herp").sweep(t.Context(), &out); err != nil {
+		t.Fatal(err)
+	}
+	if polls, err = db.Polls(t.Context(), "acme"); err != nil {
+		t.Fatal(err)
+	}
+	if f := examinePoll(polls[0]); !f.OK || f.Cure != "" {
+		t.Errorf("after the repair the doctor says %+v", f)
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/configs"
 	"github.com/career-relay/connector/record"
+	"github.com/career-relay/connector/relay"
 	"github.com/career-relay/connector/store"
 )
 
@@ -64,6 +65,7 @@ func referralShow(s *settings) *cobra.Command {
 		}
 		err = printFacts(w, [2]string{"referral", r.ID}, [2]string{"company", r.Company}, [2]string{"recipient", r.Recipient}, [2]string{"state", string(r.State)},
 			[2]string{"reference", cell(r.Reference)}, [2]string{"reason", cell(r.Reason)}, [2]string{"fields provided", cell(strings.Join(r.Fields, " "))},
+			[2]string{"provider", party(r.Provider)}, [2]string{"receiver", party(r.Receiver)}, [2]string{"stood for by", cell(r.Twin)}, [2]string{"told of withdrawal", clock(r.ToldAt)},
 			[2]string{"created", clock(r.CreatedAt)}, [2]string{"updated", clock(r.UpdatedAt)})
 		if err != nil {
 			return err
@@ -71,6 +73,17 @@ func referralShow(s *settings) *cobra.Command {
 		return printList(w, false, jobs, jobColumns)
 	})
 	return c
+}
+
+// party writes one side of a hand-over on one line.
+func party(p relay.Party) string {
+	var known []string
+	for _, s := range []string{p.Name, p.Address, p.Representative, p.Licence} {
+		if s != "" {
+			known = append(known, s)
+		}
+	}
+	return cell(strings.Join(known, ", "))
 }
 
 func referralRetry(s *settings) *cobra.Command {
@@ -112,12 +125,13 @@ func creditCommand(s *settings) *cobra.Command {
 		})
 	})
 	reconcile := &cobra.Command{Use: "reconcile COMPANY", Short: "Compare a company's slots with its ledger and open what is missing", Args: cobra.ExactArgs(1)}
+	reason := reconcile.Flags().String("reason", "", "why; kept in the audit log (required when slots are missing)")
 	reconcile.RunE = withStore(s, func(cmd *cobra.Command, args []string, db *store.Store) error {
 		company, err := companyOf(s, args[0])
 		if err != nil {
 			return err
 		}
-		opened, err := db.Reconcile(cmd.Context(), caller(), company.ID, company.Relay.Policy)
+		opened, err := db.Reconcile(cmd.Context(), caller(), company.ID, company.Relay.Policy, *reason)
 		if err != nil {
 			return err
 		}

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -25,12 +27,17 @@ func vendorSubscribe(s *settings) *cobra.Command {
 as far as its API allows that. What is there already is left alone, so it may be
 run again. One that the vendor ends after a while is renewed by the running server
 from then on; doctor shows how that goes. Secrets that the vendor gives are printed once: put them where the
-company's file names them. With --remove a webhook is taken away by its id.`,
-		Example: "  careerrelay vendor subscribe acme ashby\n  careerrelay vendor subscribe acme ashby --remove 7f1c",
+company's file names them. With --remove a webhook is taken away by its id. Both
+are noted in the audit log.`,
+		Example: "  careerrelay vendor subscribe acme ashby --reason 'going live'\n  careerrelay vendor subscribe acme ashby --remove 7f1c --reason 'made twice'",
 	}
+	reason := c.Flags().String("reason", "", "why; kept in the audit log (required)")
 	remove := c.Flags().String("remove", "", "take away the webhook with this id instead")
 	c.RunE = withStore(s, func(cmd *cobra.Command, args []string, db *store.Store) error {
-		b := subscriber{settings: s, db: db, client: relay.NewHTTPClient(false), company: args[0], connection: args[1]}
+		if strings.TrimSpace(*reason) == "" {
+			return ats.Errorf(ats.Invalid, "--reason: required; it is kept in the audit log")
+		}
+		b := subscriber{settings: s, db: db, client: relay.NewHTTPClient(false), company: args[0], connection: args[1], reason: *reason}
 		if *remove != "" {
 			return b.remove(cmd.Context(), *remove)
 		}
@@ -45,6 +52,7 @@ type subscriber struct {
 	db                  *store.Store
 	client              *http.Client
 	company, connection string
+	reason              string
 }
 
 func (b subscriber) open() (connectors.Subscriber, *configs.Company, error) {
@@ -68,7 +76,12 @@ func (b subscriber) remove(ctx context.Context, id string) error {
 	if err := vendor.Unsubscribe(ctx, id); err != nil {
 		return err
 	}
-	return b.db.DropSubscription(ctx, company.ID, b.connection)
+	return errors.Join(b.db.DropSubscription(ctx, company.ID, b.connection), b.note(ctx, "unsubscribe", id))
+}
+
+// note writes the audit entry.
+func (b subscriber) note(ctx context.Context, verb, webhook string) error {
+	return b.db.Audit(ctx, caller(), record.Audit{Verb: verb, Noun: "connection", Subject: b.connection, Company: b.company, Reason: b.reason, Detail: "webhook " + webhook})
 }
 
 // subscribe makes the webhook. One that ends by itself is noted, so that the
@@ -88,7 +101,8 @@ func (b subscriber) subscribe(ctx context.Context, out io.Writer) error {
 			return err
 		}
 	}
-	return printSubscription(out, made)
+	// The secret is shown first: the vendor does not show it again.
+	return errors.Join(printSubscription(out, made), b.note(ctx, "subscribe", made.ID))
 }
 
 // openConnection opens one connection of a company, for a command.

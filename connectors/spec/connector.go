@@ -213,7 +213,7 @@ func (c *Connector) Decode(p connectors.Payload) ([]ats.Event, error) {
 		case err != nil && c.x.each != nil:
 			return nil, fmt.Errorf("item %d: %w", i, err)
 		case err != nil:
-			return nil, err
+			return nil, shaped(doc["body"], err)
 		}
 		for i := range more {
 			c.scope.date(&more[i], p.History())

@@ -96,7 +96,7 @@ func readJSON(raw []byte) (any, error) {
 		return nil, ats.Errorf(ats.Invalid, "the body is not UTF-8")
 	}
 	if len(bytes.TrimSpace(raw)) == 0 {
-		return nil, ats.Errorf(ats.Invalid, "the body is empty")
+		return nil, ats.Errorf(ats.Invalid, "the body is empty: the sender put nothing into it")
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
@@ -105,7 +105,7 @@ func readJSON(raw []byte) (any, error) {
 		return nil, err
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, ats.Errorf(ats.Invalid, "something follows the JSON value at byte %d", d.InputOffset())
+		return nil, ats.Errorf(ats.Invalid, "something follows the JSON value at byte %d: send one in each request", d.InputOffset())
 	}
 	return v, nil
 }
@@ -168,5 +168,26 @@ func notJSON(d *json.Decoder, err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return ats.Errorf(ats.Invalid, "the JSON ends too early, at byte %d", d.InputOffset())
 	}
-	return ats.Errorf(ats.Invalid, "the body is not JSON, at byte %d", d.InputOffset())
+	return ats.Errorf(ats.Invalid, "the body is not JSON, at byte %d: look at what the sender writes and at its Content-Type", d.InputOffset())
+}
+
+// shaped gives the error of a body of which nothing could be made a clearer
+// word, when the body is not even an object.
+func shaped(body any, err error) error {
+	kind, advice := "", "send the fields in one object {…}"
+	switch body.(type) {
+	case map[string]any:
+		return err
+	case []any:
+		kind, advice = "a list", "send each object {…} in a request of its own"
+	case string:
+		kind, advice = "a text in quotes", "it may have been turned into JSON twice"
+	case json.Number:
+		kind = "a number"
+	case bool:
+		kind = "true or false"
+	default:
+		kind = "null"
+	}
+	return ats.Errorf(ats.Invalid, "the body is %s at its top, not one object: %s", kind, advice)
 }

@@ -89,7 +89,7 @@ func (x expressions) documents(p connectors.Payload) ([]map[string]any, error) {
 	}
 	values, err := x.each.Values(doc, maxItems)
 	if err != nil {
-		return nil, fmt.Errorf("each: %w", err)
+		return nil, shaped(doc["body"], fmt.Errorf("each: %w", err))
 	}
 	docs := make([]map[string]any, len(values))
 	for i, v := range values {

@@ -35,6 +35,7 @@ const (
 	RelayLinkLife   = 28 * 24 * time.Hour
 	ConfirmLinkLife = 7 * 24 * time.Hour
 	MyLinkLife      = 365 * 24 * time.Hour
+	StopLinkLife    = 5 * 365 * 24 * time.Hour // longer than any mail is kept
 )
 
 // A Text is the wording of one purpose in one language. A changed wording gets

@@ -212,7 +212,16 @@ var moves = map[SlotState][]SlotState{
 	Returned:  {Requested, Expired},
 }
 
-// May reports whether a slot may go from s to next.
-func (s SlotState) May(next SlotState) bool {
-	return slices.Contains(moves[s], next)
+// kept are the states in which a promise is kept, so that the slot may be
+// consumed without waiting for more: an introduction is no meeting, and a
+// meeting is no hire.
+var kept = map[string][]SlotState{"introduction": {Proposed, Met}, "meeting": {Met}}
+
+// May reports whether s may go to next. What was promised is what the policy
+// says under which the slot was earned.
+func (s Slot) May(next SlotState) bool {
+	return slices.Contains(moves[s.State], next) || next == Consumed && slices.Contains(kept[promiseOf(s.Policy)], s.State)
 }
+
+// promiseOf returns the promise that a version names.
+func promiseOf(version string) string { return version[strings.LastIndex(version, "/")+1:] }

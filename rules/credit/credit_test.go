@@ -278,38 +278,56 @@ func TestLedger(t *testing.T) {
 	})
 }
 
+// An introduction is no meeting, and a meeting is no hire: a slot is used up when
+// what its policy promised has happened, not later.
 func TestSlotMoves(t *testing.T) {
 	all := []credit.SlotState{credit.Earned, credit.Requested, credit.Proposed, credit.Met, credit.Hired, credit.NotHired, credit.Consumed, credit.Returned, credit.Expired}
-	legal := map[string]bool{
-		"earned requested": true, "earned expired": true,
-		"requested candidate_proposed": true, "requested returned": true, "requested expired": true,
-		"candidate_proposed meeting_held": true, "candidate_proposed returned": true,
-		"meeting_held hired": true, "meeting_held not_hired": true,
-		"hired consumed": true, "not_hired consumed": true, "not_hired returned": true,
-		"returned requested": true, "returned expired": true,
+	common := []string{
+		"earned requested", "earned expired",
+		"requested candidate_proposed", "requested returned", "requested expired",
+		"candidate_proposed meeting_held", "candidate_proposed returned",
+		"meeting_held hired", "meeting_held not_hired",
+		"hired consumed", "not_hired consumed", "not_hired returned",
+		"returned requested", "returned expired",
 	}
-	for _, from := range append(slices.Clone(all), "", "unheard_of") {
-		for _, to := range append(slices.Clone(all), "", "unheard_of") {
-			if got, want := from.May(to), legal[fmt.Sprintf("%s %s", from, to)]; got != want {
-				t.Errorf("from %q to %q: got %t, want %t", from, to, got, want)
+	for promise, more := range map[string][]string{
+		"introduction": {"candidate_proposed consumed", "meeting_held consumed"},
+		"meeting":      {"meeting_held consumed"},
+		"hire":         nil,
+		"":             nil, // of no policy
+	} {
+		p := credit.DefaultPolicy()
+		p.Promise = promise
+		may := func(from, to credit.SlotState) bool {
+			return credit.Slot{State: from, Policy: p.Version()}.May(to)
+		}
+		legal := map[string]bool{}
+		for _, move := range slices.Concat(common, more) {
+			legal[move] = true
+		}
+		for _, from := range append(slices.Clone(all), "", "unheard_of") {
+			for _, to := range append(slices.Clone(all), "", "unheard_of") {
+				if got, want := may(from, to), legal[fmt.Sprintf("%s %s", from, to)]; got != want {
+					t.Errorf("promise %q, from %q to %q: got %t, want %t", promise, from, to, got, want)
+				}
 			}
 		}
-	}
-	reached, todo := map[credit.SlotState]bool{}, []credit.SlotState{credit.Earned}
-	for len(todo) > 0 {
-		s := todo[0]
-		todo = todo[1:]
-		if reached[s] {
-			continue
-		}
-		reached[s] = true
-		for _, next := range all {
-			if s.May(next) {
-				todo = append(todo, next)
+		reached, todo := map[credit.SlotState]bool{}, []credit.SlotState{credit.Earned}
+		for len(todo) > 0 {
+			s := todo[0]
+			todo = todo[1:]
+			if reached[s] {
+				continue
+			}
+			reached[s] = true
+			for _, next := range all {
+				if may(s, next) {
+					todo = append(todo, next)
+				}
 			}
 		}
-	}
-	if len(reached) != len(all) {
-		t.Errorf("only %v can be reached", reached)
+		if len(reached) != len(all) {
+			t.Errorf("promise %q: only %v can be reached", promise, reached)
+		}
 	}
 }

@@ -96,44 +96,9 @@ func (c Calendar) nextDay(d day) day {
 	return d
 }
 
-// AddBusinessDays returns the moment n open days after the date of t, which
-// does not count itself: at the time of day of t if t lies in the window, at
-// the opening otherwise.
-func (c Calendar) AddBusinessDays(t time.Time, n int) time.Time {
-	if n <= 0 {
-		return c.Next(t)
-	}
-	t = t.In(c.zone)
-	d := c.nth(dayOf(t), n)
-	if !c.Open(t) {
-		return d.at(c.window.From, c.zone)
-	}
-	return time.Date(d.year, d.month, d.date, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), c.zone)
-}
-
-// Deadline returns the closing time of the n-th open day after the date of t.
-func (c Calendar) Deadline(t time.Time, n int) time.Time {
-	return c.nth(dayOf(t.In(c.zone)), n).at(c.close(), c.zone)
-}
-
-func (c Calendar) nth(d day, n int) day {
-	for range n {
-		d = c.nextDay(d)
-	}
-	return d
-}
-
-// close is the time of day at which the window closes.
-func (c Calendar) close() time.Duration {
-	if c.window.Always() {
-		return 24 * time.Hour
-	}
-	return c.window.To
-}
-
 // closing returns when the window of the day of t closes.
 func (c Calendar) closing(t time.Time) time.Time {
-	return dayOf(t.In(c.zone)).at(c.close(), c.zone)
+	return dayOf(t.In(c.zone)).at(c.window.To, c.zone)
 }
 
 //go:embed holidays-jp.csv

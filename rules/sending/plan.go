@@ -24,7 +24,6 @@ type Facts struct {
 	// is cold too, and what nobody would write about any more gets no mail.
 	History    bool
 	Now        time.Time
-	Zone       *time.Location
 	Volume     Volume
 	Suppressed bool // the address takes no mail at all
 	Written    bool // the application's mail has left, or perhaps
@@ -59,6 +58,8 @@ const (
 	CodePurposeOff    = "purpose_off"
 	CodeWritten       = "written"
 	CodeNoAddress     = "no_address"
+	CodeNotAnAddress  = "not_an_address"
+	CodeSeveral       = "several_addresses"
 	CodeBadAddress    = "bad_address"
 	CodeDoNotContact  = "do_not_contact"
 	CodeAgent         = "excluded_agent"
@@ -75,7 +76,7 @@ const (
 	CodeBrake         = "brake"
 	CodeNotDue        = "not_due"
 	CodeWindow        = "window"
-	CodeStopped       = "stopped"
+	CodePaced         = "paced"
 	CodeDryRun        = "dry_run"
 	CodeLinkOnly      = "link_only"
 	CodeGo            = "go"
@@ -97,8 +98,13 @@ type Plan struct {
 	Cancel bool    // a mail that waits is obsolete
 }
 
-// skewed is how far in the future an event may lie before its time is doubted.
-const skewed = 5 * time.Minute
+// Skew is how far in the future an event may lie before its time is doubted:
+// so far two clocks may differ.
+const Skew = 5 * time.Minute
+
+// ahead reports whether t lies so far in the future that a clock or a time zone
+// is wrong.
+func ahead(t, now time.Time) bool { return t.After(now.Add(Skew)) }
 
 // Decide rules on an event.
 func Decide(s Settings, cal Calendar, f Facts) Plan {
@@ -126,9 +132,6 @@ func Decide(s Settings, cal Calendar, f Facts) Plan {
 		return p.end(CodeHistory, false)
 	}
 	p.Action, p.Due, p.Code = Mail, due(s, cal, f), CodeScheduled
-	if e.At.After(f.Now.Add(skewed)) {
-		p.pass(CodeFutureTime)
-	}
 	for _, c := range holds(s, f) {
 		p.Checks = append(p.Checks, c)
 		if !c.OK && p.Action == Mail {
@@ -141,7 +144,7 @@ func Decide(s Settings, cal Calendar, f Facts) Plan {
 // stale reports whether the event is older than what is known. A time in the
 // future orders nothing: with it the last word counts. Erasing is never late.
 func (f Facts) stale() bool {
-	return f.Event.State != ats.Erased && f.Previous != "" && f.Event.At.Before(f.PreviousAt) && !f.PreviousAt.After(f.Now.Add(skewed))
+	return f.Event.State != ats.Erased && f.Previous != "" && f.Event.At.Before(f.PreviousAt) && !ahead(f.PreviousAt, f.Now)
 }
 
 // states are the codes of the states that never lead to a mail.
@@ -174,7 +177,6 @@ func refuse(s Settings, f Facts, p *Plan) string {
 		{CodePurposeOff, !slices.Contains(s.Purposes, "thank_you")},
 		{CodeUnknownSide, e.Side != ats.Company && s.OnUnknownSide == IgnoreUnknown},
 		{CodeWritten, f.Written},
-		{CodeNoAddress, e.Candidate.Email == ""},
 		{CodeDoNotContact, e.Candidate.DoNotContact || e.Candidate.Private},
 		{CodeAgent, e.Agent && s.excludes(Exclude{Source: "agent"})},
 		{CodeInternal, e.Candidate.Type == "internal" && s.excludes(Exclude{Type: "internal"})},
@@ -197,6 +199,7 @@ func holds(s Settings, f Facts) []Check {
 	_, name := ats.Greeting(e.Candidate)
 	age := f.Now.Sub(e.At)
 	checks := []Check{
+		{Code: addressCode(e), OK: e.Candidate.Email != ""},
 		{Code: CodeCold, OK: !f.Cold},
 		{Code: CodeUnknownSide, OK: e.Side == ats.Company || s.OnUnknownSide == SendUnknown},
 		{Code: CodeMaxAge, OK: age <= s.MaxAge.Std(), Detail: fmt.Sprintf("%.1fd / %s", age.Hours()/24, s.MaxAge)},
@@ -208,7 +211,23 @@ func holds(s Settings, f Facts) []Check {
 	if slices.Contains(e.Problems, ats.EmbargoUnknown) { // few vendors have one
 		checks = append(checks, Check{Code: CodeEmbargo})
 	}
+	if ahead(e.At, f.Now) {
+		checks = append(checks, Check{Code: CodeFutureTime, Detail: fmt.Sprintf("%.1fd / %s", -age.Hours()/24, ats.Duration(Skew))})
+	}
 	return checks
+}
+
+// addressCode says what is the matter with the address of e. Without one the
+// mail is written all the same, so that it lies before the person who can find
+// the address or write a letter.
+func addressCode(e ats.Event) string {
+	switch {
+	case slices.Contains(e.Problems, ats.EmailSeveral):
+		return CodeSeveral
+	case slices.Contains(e.Problems, ats.EmailInvalid):
+		return CodeNotAnAddress
+	}
+	return CodeNoAddress
 }
 
 // trips reports whether one more mail is too many.
@@ -234,8 +253,8 @@ const spread = 20 * time.Minute
 // application.
 func due(s Settings, cal Calendar, f Facts) time.Time {
 	decided := f.Event.At
-	if decided.After(f.Now.Add(skewed)) {
-		decided = f.Now // a clock runs ahead: ours counts
+	if ahead(decided, f.Now) {
+		decided = f.Now // should a person release it, our clock counts
 	}
 	t := decided.Add(s.Delay.Std())
 	for _, earliest := range []time.Time{f.Now, f.Event.NotBefore} {
@@ -256,11 +275,8 @@ func due(s Settings, cal Calendar, f Facts) time.Time {
 // A Moment is what is known at the second of sending.
 type Moment struct {
 	State      ats.State
-	Fresh      bool // State was read from the ATS just now
 	Suppressed bool
-	Brake      string // kind of an open brake
-	Stopped    bool   // a person must release it
-	Released   bool   // a person did: age and volume no longer count
+	Released   bool // a person looked at it: its age no longer counts
 	DecidedAt  time.Time
 	Due        time.Time
 	Now        time.Time
@@ -282,8 +298,6 @@ const (
 // Wait.
 func Recheck(s Settings, cal Calendar, m Moment) (v Verdict, until time.Time, code string) {
 	switch {
-	case m.Stopped:
-		return HoldBack, time.Time{}, CodeStopped
 	case m.State != ats.Rejected:
 		return Cancel, time.Time{}, codeOf(m.State)
 	case m.Now.Before(m.Due):
@@ -292,8 +306,6 @@ func Recheck(s Settings, cal Calendar, m Moment) (v Verdict, until time.Time, co
 		return Suppress, time.Time{}, CodeSuppressed
 	case !m.Released && m.Now.Sub(m.DecidedAt) > s.MaxAge.Std():
 		return HoldBack, time.Time{}, CodeMaxAge
-	case m.Brake != "":
-		return Wait, m.Now.Add(5 * time.Minute), CodeBrake
 	case !cal.Open(m.Now):
 		return Wait, cal.Next(m.Now), CodeWindow
 	case s.Mode == LinkOnly:

@@ -18,7 +18,7 @@ func rejection(tb testing.TB) sending.Facts {
 	tb.Helper()
 	e := atstest.Rejection()
 	e.At = at(tb, "2026-06-08 11:15")
-	return sending.Facts{Event: e, Now: at(tb, "2026-06-08 11:20"), Zone: tokyo}
+	return sending.Facts{Event: e, Now: at(tb, "2026-06-08 11:20")}
 }
 
 func decide(s sending.Settings, f sending.Facts) sending.Plan {
@@ -92,13 +92,23 @@ func TestDecide(t *testing.T) {
 		"the mail is switched off":            {func(s *sending.Settings, _ *sending.Facts) { s.Purposes = nil }, sending.None, sending.CodePurposeOff, false, false},
 		"it was written before":               {func(_ *sending.Settings, f *sending.Facts) { f.Written = true }, sending.None, sending.CodeWritten, false, false},
 		"the address takes nothing":           {func(_ *sending.Settings, f *sending.Facts) { f.Suppressed = true }, sending.None, sending.CodeSuppressed, false, false},
-		"no address":                          {event(func(e *ats.Event) { e.Candidate.Email = "" }), sending.None, sending.CodeNoAddress, false, false},
-		"do not contact":                      {event(func(e *ats.Event) { e.Candidate.DoNotContact = true }), sending.None, sending.CodeDoNotContact, false, false},
-		"a private candidate":                 {event(func(e *ats.Event) { e.Candidate.Private = true }), sending.None, sending.CodeDoNotContact, false, false},
-		"an agency":                           {event(func(e *ats.Event) { e.Agent = true }), sending.None, sending.CodeAgent, false, false},
-		"an internal applicant":               {event(func(e *ats.Event) { e.Candidate.Type = "internal" }), sending.None, sending.CodeInternal, false, false},
-		"a confidential job":                  {event(func(e *ats.Event) { e.Job.Confidential = true }), sending.None, sending.CodeConfidential, false, false},
-		"an applicant of another type":        {event(func(e *ats.Event) { e.Candidate.Type = "referral" }), sending.Mail, sending.CodeScheduled, false, false},
+		"no address":                          {event(func(e *ats.Event) { e.Candidate.Email = "" }), sending.Hold, sending.CodeNoAddress, false, false},
+		"no address in a cold start": {func(_ *sending.Settings, f *sending.Facts) {
+			f.Event.Candidate.Email, f.Cold = "", true
+		}, sending.Hold, sending.CodeNoAddress, false, false},
+		"an agency without an address": {event(func(e *ats.Event) { e.Candidate.Email, e.Agent = "", true }), sending.None, sending.CodeAgent, false, false},
+		"something that is no address": {event(func(e *ats.Event) {
+			e.Candidate.Email, e.Problems = "", []string{ats.EmailInvalid}
+		}), sending.Hold, sending.CodeNotAnAddress, false, false},
+		"two addresses": {event(func(e *ats.Event) {
+			e.Candidate.Email, e.Problems = "", []string{ats.EmailSeveral}
+		}), sending.Hold, sending.CodeSeveral, false, false},
+		"do not contact":               {event(func(e *ats.Event) { e.Candidate.DoNotContact = true }), sending.None, sending.CodeDoNotContact, false, false},
+		"a private candidate":          {event(func(e *ats.Event) { e.Candidate.Private = true }), sending.None, sending.CodeDoNotContact, false, false},
+		"an agency":                    {event(func(e *ats.Event) { e.Agent = true }), sending.None, sending.CodeAgent, false, false},
+		"an internal applicant":        {event(func(e *ats.Event) { e.Candidate.Type = "internal" }), sending.None, sending.CodeInternal, false, false},
+		"a confidential job":           {event(func(e *ats.Event) { e.Job.Confidential = true }), sending.None, sending.CodeConfidential, false, false},
+		"an applicant of another type": {event(func(e *ats.Event) { e.Candidate.Type = "referral" }), sending.Mail, sending.CodeScheduled, false, false},
 		"nobody is excluded": {func(s *sending.Settings, f *sending.Facts) {
 			s.Exclude = nil
 			f.Event.Agent, f.Event.Candidate.Type, f.Event.Job.Confidential = true, "internal", true
@@ -125,7 +135,13 @@ func TestDecide(t *testing.T) {
 		"several reasons: the first is the code": {func(_ *sending.Settings, f *sending.Facts) {
 			f.Cold, f.Event.Candidate.Name, f.Volume.LastHour = true, "", 99
 		}, sending.Hold, sending.CodeCold, false, false},
-		"a decision in the future": {age(-6 * time.Minute), sending.Mail, sending.CodeScheduled, false, false},
+		"a decision as far ahead as clocks differ": {age(-sending.Skew), sending.Mail, sending.CodeScheduled, false, false},
+		"a decision in the future":                 {age(-sending.Skew - 1), sending.Hold, sending.CodeFutureTime, false, false},
+		"a decision of the next decade":            {age(-10 * 365 * 24 * time.Hour), sending.Hold, sending.CodeFutureTime, false, false},
+		"a withdrawal in the future": {func(s *sending.Settings, f *sending.Facts) {
+			state(ats.Withdrawn)(s, f)
+			age(-time.Hour)(s, f)
+		}, sending.None, sending.CodeWithdrawn, false, true},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -162,12 +178,12 @@ func TestChecks(t *testing.T) {
 		{Code: sending.CodePurposeOff, OK: true},
 		{Code: sending.CodeUnknownSide, OK: true},
 		{Code: sending.CodeWritten, OK: true},
-		{Code: sending.CodeNoAddress, OK: true},
 		{Code: sending.CodeDoNotContact, OK: true},
 		{Code: sending.CodeAgent, OK: true},
 		{Code: sending.CodeInternal, OK: true},
 		{Code: sending.CodeConfidential, OK: true},
 		{Code: sending.CodeSuppressed, OK: true},
+		{Code: sending.CodeNoAddress, OK: true},
 		{Code: sending.CodeCold, OK: true},
 		{Code: sending.CodeUnknownSide, OK: true},
 		{Code: sending.CodeMaxAge, Detail: "31.5d / 30d"},
@@ -179,8 +195,8 @@ func TestChecks(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	f.Event.At = f.Now.Add(time.Hour)
-	if checks := decide(s, f).Checks; !slices.Contains(checks, sending.Check{Code: sending.CodeFutureTime, OK: true}) {
+	f.Event.At = f.Now.Add(36 * time.Hour)
+	if checks := decide(s, f).Checks; !slices.Contains(checks, sending.Check{Code: sending.CodeFutureTime, Detail: "1.5d / 5m0s"}) {
 		t.Errorf("a decision in the future is not noted: %v", checks)
 	}
 }
@@ -303,7 +319,6 @@ func TestRecheck(t *testing.T) {
 		"everything is as planned":    {nil, sending.Go, time.Time{}, sending.CodeGo},
 		"the second that was planned": {func(_ *sending.Settings, m *sending.Moment) { m.Now = m.Due }, sending.Go, time.Time{}, sending.CodeGo},
 		"a second before":             {func(_ *sending.Settings, m *sending.Moment) { m.Now = m.Due.Add(-time.Second) }, sending.Wait, good.Due, sending.CodeNotDue},
-		"a person stopped it":         {func(_ *sending.Settings, m *sending.Moment) { m.Stopped = true }, sending.HoldBack, time.Time{}, sending.CodeStopped},
 		"reopened":                    {func(_ *sending.Settings, m *sending.Moment) { m.State = ats.Reopened }, sending.Cancel, time.Time{}, sending.CodeReopened},
 		"withdrawn":                   {func(_ *sending.Settings, m *sending.Moment) { m.State = ats.Withdrawn }, sending.Cancel, time.Time{}, sending.CodeWithdrawn},
 		"hired":                       {func(_ *sending.Settings, m *sending.Moment) { m.State = ats.Hired }, sending.Cancel, time.Time{}, sending.CodeHired},
@@ -319,8 +334,6 @@ func TestRecheck(t *testing.T) {
 			m.DecidedAt, m.Released = now.Add(-31*24*time.Hour), true
 		}, sending.Go, time.Time{}, sending.CodeGo},
 		"a release does not undo a change": {func(_ *sending.Settings, m *sending.Moment) { m.State, m.Released = ats.Hired, true }, sending.Cancel, time.Time{}, sending.CodeHired},
-		"a brake":                          {func(_ *sending.Settings, m *sending.Moment) { m.Brake = "credentials" }, sending.Wait, now.Add(5 * time.Minute), sending.CodeBrake},
-		"a brake, though released":         {func(_ *sending.Settings, m *sending.Moment) { m.Brake, m.Released = "credentials", true }, sending.Wait, now.Add(5 * time.Minute), sending.CodeBrake},
 		"after hours":                      {func(_ *sending.Settings, m *sending.Moment) { m.Now = at(t, "2026-06-09 17:00") }, sending.Wait, at(t, "2026-06-10 10:00"), sending.CodeWindow},
 		"after hours, though released":     {func(_ *sending.Settings, m *sending.Moment) { m.Now, m.Released = at(t, "2026-06-12 17:00"), true }, sending.Wait, at(t, "2026-06-15 10:00"), sending.CodeWindow},
 		"the ATS writes":                   {func(s *sending.Settings, _ *sending.Moment) { s.Mode = sending.LinkOnly }, sending.Cancel, time.Time{}, sending.CodeLinkOnly},

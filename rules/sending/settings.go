@@ -39,10 +39,13 @@ type Settings struct {
 	Window   Window       `yaml:"window"`
 	Holidays Holidays     `yaml:"holidays"`
 	// MaxAge is how old a decision may be to be mailed without a person.
-	MaxAge        ats.Duration `yaml:"max_age"`
-	Brake         Brake        `yaml:"brake"`
-	Exclude       []Exclude    `yaml:"exclude"`
-	OnUnknownSide OnUnknown    `yaml:"on_unknown_side"`
+	MaxAge ats.Duration `yaml:"max_age"`
+	Brake  Brake        `yaml:"brake"`
+	// PerMinute is how many of the mails that a person released leave within a
+	// minute. The others are spread by their due times.
+	PerMinute     int       `yaml:"per_minute"`
+	Exclude       []Exclude `yaml:"exclude"`
+	OnUnknownSide OnUnknown `yaml:"on_unknown_side"`
 }
 
 // An Exclude names candidates who are not written to: by source (agent), by
@@ -68,7 +71,7 @@ func Defaults() Settings {
 	return Settings{
 		Mode: DryRun, Purposes: []string{"thank_you"}, Delay: ats.Duration(24 * time.Hour),
 		Window:   Window{Days: []time.Weekday{1, 2, 3, 4, 5}, From: 10 * time.Hour, To: 17 * time.Hour},
-		Holidays: Holidays{Calendar: "jp"}, MaxAge: ats.Duration(30 * 24 * time.Hour), Brake: Brake{Batch: 50, Factor: 3},
+		Holidays: Holidays{Calendar: "jp"}, MaxAge: ats.Duration(30 * 24 * time.Hour), Brake: Brake{Batch: 50, Factor: 3}, PerMinute: 60,
 		Exclude: []Exclude{{Source: "agent"}, {Type: "internal"}, {Job: "confidential"}}, OnUnknownSide: HoldUnknown,
 	}
 }
@@ -91,6 +94,9 @@ func (s Settings) Validate() error {
 	}
 	if s.Brake.Batch < 1 {
 		errs = append(errs, errors.New("brake.batch: must be 1 or more"))
+	}
+	if s.PerMinute < 1 {
+		errs = append(errs, errors.New("per_minute: must be 1 or more"))
 	}
 	if !(s.Brake.Factor >= 1) { // also refuses what is no number
 		errs = append(errs, errors.New("brake.factor: must be 1 or more"))

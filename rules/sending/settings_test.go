@@ -120,6 +120,7 @@ func TestReadSettingsErrors(t *testing.T) {
 		"an unknown purpose":    {"purposes: [thank_you, gift]", []string{`purposes[1]: "gift" is not one of thank_you`}},
 		"an unknown policy":     {"on_unknown_side: guess", []string{`on_unknown_side: "guess" is not one of hold, send, ignore`}},
 		"no age":                {"max_age: 0", []string{"max_age: must be longer than 0"}},
+		"no pace":               {"per_minute: 0", []string{"per_minute: must be 1 or more"}},
 		"no batch":              {"brake: {batch: 0, factor: 0.9}", []string{"brake.batch: must be 1 or more", "brake.factor: must be 1 or more"}},
 		"a factor that is none": {"brake: {factor: .nan}", []string{"brake.factor: must be 1 or more"}},
 		"exclusions": {"exclude: [{source: friend}, {type: external}, {job: secret}, {}, {source: agent, type: internal}, {type: internal, job: confidential}]", []string{

@@ -11,7 +11,9 @@ var words = map[string][2]string{
 	CodeUnknownSide:   {"会社と候補者のどちらが終えたのか分かりません。", "It is not known who ended the application."},
 	CodePurposeOff:    {"この会社では、このメールを使わない設定です。", "The company does not use this mail."},
 	CodeWritten:       {"この応募には、すでに結果のメールを出しています。", "The result was already sent for this application."},
-	CodeNoAddress:     {"使えるメールアドレスがありません。", "There is no usable address."},
+	CodeNoAddress:     {"メールアドレスが届いていません。ATSで入力して送り直すと、宛先が入ります。", "There is no address; once the ATS sends it again with one, the mail gets it."},
+	CodeNotAnAddress:  {"メールアドレスとして読めません。ATSで直して送り直すと、宛先が入ります。", "What stands for the address is none; once the ATS sends it again with one, the mail gets it."},
+	CodeSeveral:       {"メールアドレスが複数あり、どれが本人か分かりません。ATSで一つにして送り直すと、宛先が入ります。", "There are several addresses, and nobody knows whose; once the ATS sends it again with one, the mail gets it."},
 	CodeBadAddress:    {"メールアドレスに疑いがあります。人が確かめるまで送りません。", "The address is doubtful; a person must check it."},
 	CodeDoNotContact:  {"ATSに「連絡しない」と記録されています。", "The ATS says not to contact this person."},
 	CodeAgent:         {"人材紹介会社からの応募なので、本人へ直接は送りません。", "An agency introduced this person, who is not written to directly."},
@@ -28,7 +30,7 @@ var words = map[string][2]string{
 	CodeBrake:         {"ブレーキがかかっています。解除されるまで待ちます。", "A brake is on; it waits until that is released."},
 	CodeNotDue:        {"送る時刻を待っています。", "It waits for its time."},
 	CodeWindow:        {"送ってよい時間帯を待っています。", "It waits for the sending hours."},
-	CodeStopped:       {"止めています。人が送信予定に戻すまで送りません。", "It is held until a person returns it to the schedule."},
+	CodePaced:         {"まとめて送信予定に戻したので、少しずつ順に送ります。", "Many were released together, and they leave one after the other."},
 	CodeDryRun:        {"お試しの設定なので、送っていません。", "Dry run: it was not sent."},
 	CodeLinkOnly:      {"ATSがメールを送る設定なので、こちらからは送りません。", "The ATS writes the mail itself."},
 	CodeGo:            {"いま送ります。", "It goes out now."},
@@ -37,7 +39,7 @@ var words = map[string][2]string{
 	CodeHired:         {"採用が決まりました。", "The candidate was hired."},
 	CodeClosed:        {"求人が終了したので、結果のメールは送りません。", "The position was closed, so no result is sent."},
 	CodeMerged:        {"候補者の記録が、ATSで別の記録にまとめられました。", "The candidate was merged with another one in the ATS."},
-	CodeFutureTime:    {"決定の時刻が未来なので、こちらの時計を使いました。", "The decision lies in the future, so our clock was used."},
+	CodeFutureTime:    {"決定の日時が未来になっています。人が確かめるまで送りません。", "The decision is dated in the future; a person must check it."},
 }
 
 // Words says a code in a sentence; an unknown code is returned as it is.

@@ -8,10 +8,17 @@ CREATE TABLE meta (
 	value BYTES NOT NULL
 );
 
+-- How long is kept what a company's file said last, for when there is no file
+-- any more; 0 for never said. And how many of the released mails
+-- have a place in the last minute that has any.
 CREATE TABLE companies (
-	id          TEXT PRIMARY KEY,
-	wrapped_key BYTES NOT NULL,
-	created_at  BIGINT NOT NULL
+	id              TEXT PRIMARY KEY,
+	wrapped_key     BYTES NOT NULL,
+	created_at      BIGINT NOT NULL,
+	keep_candidates BIGINT NOT NULL DEFAULT 0,
+	keep_mails      BIGINT NOT NULL DEFAULT 0,
+	paced_minute    BIGINT NOT NULL DEFAULT 0,
+	paced           BIGINT NOT NULL DEFAULT 0
 );
 
 CREATE TABLE people (
@@ -239,6 +246,8 @@ CREATE TABLE referrals (
 	state        TEXT NOT NULL,
 	reference    TEXT NOT NULL DEFAULT '',
 	reason       TEXT NOT NULL DEFAULT '',
+	twin         TEXT NOT NULL DEFAULT '',
+	told_at      BIGINT NOT NULL DEFAULT 0,
 	created_at   BIGINT NOT NULL,
 	updated_at   BIGINT NOT NULL
 );
@@ -252,6 +261,8 @@ CREATE TABLE provisions (
 	referral  TEXT NOT NULL,
 	recipient TEXT NOT NULL,
 	fields    TEXT NOT NULL,
+	consent   TEXT NOT NULL,
+	parties   TEXT NOT NULL,
 	at        BIGINT NOT NULL
 );
 CREATE INDEX provisions_referral ON provisions (referral);

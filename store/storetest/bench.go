@@ -150,7 +150,7 @@ func (b *bench) begin(ctx context.Context, s *store.Store, subject string) (reco
 // decide is the rules with a letter that is always the same.
 func (b *bench) decide(e ats.Event, k record.Known) (record.Ruling, error) {
 	plan := sending.Decide(b.rules, sending.NewCalendar(b.rules, time.UTC), sending.Facts{
-		Event: e, Previous: k.Previous, PreviousAt: k.PreviousAt, Now: b.clock.Now(), Zone: time.UTC,
+		Event: e, Previous: k.Previous, PreviousAt: k.PreviousAt, Now: b.clock.Now(),
 		Volume: sending.Volume{LastHour: k.LastHour, LastDay: k.LastDay, BusiestDay: k.BusiestDay}, Suppressed: k.Suppressed, Written: k.Written,
 	})
 	r := record.Ruling{Action: string(plan.Action), Code: plan.Code, Stale: plan.Stale, Cancel: plan.Cancel, Due: plan.Due, StopAll: plan.Code == sending.CodeBrakeVolume}

@@ -11,7 +11,6 @@ import (
 	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/connectors"
 	"github.com/career-relay/connector/record"
-	"github.com/career-relay/connector/store"
 )
 
 // claim begins a sweep of a connection of acme.
@@ -68,7 +67,7 @@ func (b *bench) wantBrake(tb testing.TB, cause string) {
 	got := ""
 	var gotSb69 strings.Builder
 	for _, k := range brakes {
-		if k.Kind != store.PollBrake {
+		if k.Kind != record.PollBrake {
 			tb.Errorf("got a brake of the kind %s", k.Kind)
 		}
 		gotSb69.WriteString(k.Cause)

@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,6 +14,76 @@ import (
 )
 
 var mailTests = map[string]func(*testing.T, *bench){
+	"released mails get places, so many in a minute, also at the same time": func(t *testing.T, b *bench) {
+		for _, company := range []string{"acme", "globex"} {
+			b.hear(t, company, b.rejection(b.id("a")))
+		}
+		start := b.clock.Now().Truncate(time.Minute)
+		b.clock.Pass(start.Add(time.Minute + 30*time.Second).Sub(b.clock.Now()))
+		other := b.open(t)
+		var mu sync.Mutex
+		places := map[time.Duration]int{}
+		errs := together(25, func(i int) error {
+			s := b.Store
+			if i%2 == 1 {
+				s = other
+			}
+			at, err := s.PaceMail(t.Context(), "acme", 10)
+			mu.Lock()
+			defer mu.Unlock()
+			places[at.Sub(start)]++
+			return err
+		})
+		if err := errors.Join(errs...); err != nil {
+			t.Fatal(err)
+		}
+		want := map[time.Duration]int{90 * time.Second: 10} // at once
+		for i := range 15 {
+			want[2*time.Minute+time.Duration(i)*6*time.Second]++
+		}
+		if diff := cmp.Diff(want, places); diff != "" {
+			t.Errorf("places (-want +got):\n%s", diff)
+		}
+		if at, err := b.PaceMail(t.Context(), "globex", 10); err != nil || !at.Equal(b.clock.Now()) {
+			t.Errorf("another company: got %s (%v), want now", at, err)
+		}
+		b.clock.Pass(time.Hour)
+		if at, err := b.PaceMail(t.Context(), "acme", 10); err != nil || !at.Equal(b.clock.Now()) {
+			t.Errorf("later: got %s (%v), want now", at, err)
+		}
+	},
+	"a mail without an address is found, and gets one when the vendor tells again": func(t *testing.T, b *bench) {
+		for want, problem := range map[string]string{"no_address": ats.EmailMissing, "several_addresses": ats.EmailSeveral, "not_an_address": ats.EmailInvalid} {
+			lacking := b.rejection(problem, func(e *ats.Event) { e.Candidate.Email, e.Problems = "", []string{problem} })
+			b.hear(t, "acme", lacking)
+			m := b.mailOf(t, problem)
+			if m.State != record.MailHeld || !m.Stopped || m.Reason != want || b.application(t, problem).Decision != want {
+				t.Errorf("%s: got %+v", problem, m)
+			}
+			found, err := b.Mails(t.Context(), record.Filter{Company: "acme", State: "stopped", Error: "address"})
+			if err != nil || len(found) != 1 || found[0].ID != m.ID {
+				t.Errorf("found %v (%v), want %s", found, err, m.ID)
+			}
+			done, err := b.ReleaseMails(t.Context(), order(record.Filter{ID: m.ID}))
+			if err != nil || done.Changed != 0 || done.Skipped["no address"] != 1 {
+				t.Errorf("released: got %+v (%v)", done, err)
+			}
+			b.hear(t, "acme", lacking) // told again as it was
+			if again := b.mailOf(t, problem); again.Reason != want {
+				t.Errorf("told again: got %+v", again)
+			}
+			lacking.Candidate.Email, lacking.Problems = ats.Email(problem+"@example.jp"), nil
+			b.hear(t, "acme", lacking)
+			b.hear(t, "acme", lacking)
+			now, letter, err := b.Letter(t.Context(), m.ID)
+			if err != nil || now.Stopped || now.Reason != "scheduled" || letter.To.Address != lacking.Candidate.Email {
+				t.Errorf("with an address: got %+v to %q (%v)", now, string(letter.To.Address), err)
+			}
+			if jobs, err := b.JobsOf(t.Context(), m.ID); err != nil || len(jobs) != 1 || jobs[0].State != record.JobWaiting {
+				t.Errorf("jobs: got %v (%v)", jobs, err)
+			}
+		}
+	},
 	"a posting is everything that must be asked": func(t *testing.T, b *bench) {
 		m, _ := b.plan(t, "a1")
 		p, err := b.Posting(t.Context(), m.ID)

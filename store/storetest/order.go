@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -57,6 +58,36 @@ var orderTests = map[string]func(*testing.T, *bench){
 		}
 		if n := b.count(t, `SELECT count(*) FROM audit`); n != audits {
 			t.Errorf("audit entries: got %d, want %d: nothing was done", n, audits)
+		}
+	},
+	"the audit log says of every order whose rows they were": func(t *testing.T, b *bench) {
+		b.hear(t, "acme", b.rejection("a1"))
+		b.hear(t, "globex", b.rejection("g1"))
+		companies := func() (out []string) {
+			audits, err := b.Audits(t.Context(), record.Filter{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, a := range audits {
+				if a.Actor != operator.Name || a.Reason == "" || a.Noun == "" {
+					t.Errorf("an entry says too little: %+v", a)
+				}
+				out = append(out, a.Verb+" "+a.Company)
+			}
+			return out
+		}
+		if _, err := b.StopMails(t.Context(), order(record.Filter{ID: b.mailOf(t, "g1").ID})); err != nil { // named by its id alone
+			t.Fatal(err)
+		}
+		if got := companies(); !slices.Equal(got, []string{"stop globex"}) {
+			t.Errorf("one mail: got %v", got)
+		}
+		done, err := b.CancelMails(t.Context(), order(record.Filter{Purpose: "thank_you"}))
+		if err != nil || done.Batch == "" {
+			t.Fatalf("got %+v (%v)", done, err)
+		}
+		if got := companies()[:2]; !slices.Equal(got, []string{"cancel globex", "cancel acme"}) {
+			t.Errorf("mails of two companies: got %v", got)
 		}
 	},
 	"a field that rows do not have never widens an order": func(t *testing.T, b *bench) {

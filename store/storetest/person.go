@@ -60,8 +60,37 @@ var personTests = map[string]func(*testing.T, *bench){
 		if a, err := b.Audits(t.Context(), record.Filter{ID: id}); err != nil || len(a) != 1 || a[0].Verb != "export" || a[0].Reason != "asked" {
 			t.Errorf("audit: got %v (%v)", a, err)
 		}
+		if !d.ErasedAt.IsZero() {
+			t.Errorf("erased at %s", d.ErasedAt)
+		}
 		_, err = b.ExportPerson(t.Context(), operator, "nothing", "asked")
 		wantFault(t, err, ats.NotFound)
+		_, err = b.ExportPerson(t.Context(), operator, id, " ")
+		wantFault(t, err, ats.Invalid)
+	},
+	"an export of an erased person says when, and what was done": func(t *testing.T, b *bench) {
+		b.hear(t, "acme", b.rejection("a1"))
+		b.register(t, b.mailOf(t, "a1"), "network")
+		id := b.application(t, "a1").PersonID
+		b.clock.Pass(time.Hour)
+		erased := b.clock.Now()
+		if err := b.ErasePerson(t.Context(), operator, id, "asked"); err != nil {
+			t.Fatal(err)
+		}
+		b.clock.Pass(time.Hour)
+		d, err := b.ExportPerson(t.Context(), operator, id, "asked")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !d.ErasedAt.Equal(erased) || d.Company != "acme" {
+			t.Errorf("erased at %s, want %s", d.ErasedAt, erased)
+		}
+		if len(d.Registrations) != 0 || len(d.Applications) != 1 || d.Applications[0].State != ats.Erased || d.Applications[0].Candidate != nil {
+			t.Errorf("something of the person is left: %+v", d)
+		}
+		if len(d.Consents) != 1 || d.Consents[0].WithdrawnAt.IsZero() || len(d.Referrals) != 1 || d.Referrals[0].Reason != "erased" {
+			t.Errorf("consents %+v and referrals %+v: what was agreed and to whom it went stays on record", d.Consents, d.Referrals)
+		}
 	},
 	"an erased person is gone from every table": func(t *testing.T, b *bench) {
 		said := func(e *ats.Event) { e.Evidence, e.Status, e.Reason = "said of a1", "status of a1", "reason of a1" }
@@ -104,7 +133,7 @@ var personTests = map[string]func(*testing.T, *bench){
 			`SELECT count(*) FROM mails WHERE state = 'held'`:                                                                                                          0,
 			`SELECT count(*) FROM referrals WHERE state = 'cancelled'`:                                                                                                 1,
 			`SELECT count(*) FROM referrals WHERE state = 'withdrawn'`:                                                                                                 1,
-			`SELECT count(*) FROM jobs WHERE state IN ('waiting', 'dispatched', 'dead')`:                                                                               0,
+			`SELECT count(*) FROM jobs WHERE state IN ('waiting', 'dispatched', 'dead') AND kind <> 'withdrawal'`:                                                      0,
 			`SELECT count(*) FROM audit WHERE verb = 'erase'`:                                                                                                          1,
 			`SELECT count(*) FROM events WHERE application IN (SELECT id FROM applications WHERE person_id = '` + id + `') AND (evidence <> '' OR status <> '')`:       0,
 			`SELECT count(*) FROM applications WHERE sealed IS NULL AND state = 'erased'`:                                                                              1,
@@ -245,8 +274,8 @@ var personTests = map[string]func(*testing.T, *bench){
 			t.Errorf("a mail within its time: %v", err)
 		}
 		b.clock.Pass(365 * 24 * time.Hour)
-		if n := purge(); n != 1 {
-			t.Errorf("after a year: got %d, want the mail that was sent", n)
+		if n := purge(); n != 6 {
+			t.Errorf("after a year: got %d, want the mail that was sent and five that nobody decided about", n)
 		}
 		_, _, err = b.Letter(t.Context(), sentMail.ID)
 		wantFault(t, err, ats.NotFound)

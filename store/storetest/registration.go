@@ -235,12 +235,19 @@ var registrationTests = map[string]func(*testing.T, *bench){
 		if a := b.account(t); a.Net != 20 || len(a.Slots) != 2 {
 			t.Errorf("after twenty: got net %d, %d slots", a.Net, len(a.Slots))
 		}
-		if n, err := b.Reconcile(t.Context(), operator, "acme", credit.DefaultPolicy()); n != 0 || err != nil {
+		if n, err := b.Reconcile(t.Context(), operator, "acme", credit.DefaultPolicy(), ""); n != 0 || err != nil {
 			t.Errorf("reconciled: got %d (%v), want 0", n, err)
 		}
 		b.exec(t, `DELETE FROM slots`)
-		if n, err := b.Reconcile(t.Context(), operator, "acme", credit.DefaultPolicy()); n != 2 || err != nil {
+		n, err := b.Reconcile(t.Context(), operator, "acme", credit.DefaultPolicy(), " ")
+		if wantFault(t, err, ats.Invalid); n != 0 || len(b.account(t).Slots) != 0 {
+			t.Errorf("reconciled without a reason: got %d", n)
+		}
+		if n, err := b.Reconcile(t.Context(), operator, "acme", credit.DefaultPolicy(), "the monthly count"); n != 2 || err != nil {
 			t.Errorf("reconciled: got %d (%v), want 2", n, err)
+		}
+		if a, err := b.Audits(t.Context(), record.Filter{Company: "acme", Limit: 1}); err != nil || len(a) != 1 || a[0].Verb != "reconcile" || a[0].Reason != "the monthly count" || a[0].Actor != operator.Name {
+			t.Errorf("audit: got %+v (%v)", a, err)
 		}
 		if a := b.account(t); len(a.Slots) != 2 {
 			t.Errorf("slots: got %d, want 2", len(a.Slots))
@@ -341,8 +348,9 @@ var registrationTests = map[string]func(*testing.T, *bench){
 		}
 		for _, r := range m.Referrals {
 			want := map[string]record.ReferralState{"network": record.ReferralWithdrawn, "agency": record.ReferralCancelled}[r.Recipient]
-			if r.State != want || b.liveJobs(t, r.ID) != 0 {
-				t.Errorf("%s: got %s with %d jobs, want %s", r.Recipient, r.State, b.liveJobs(t, r.ID), want)
+			jobs := map[string]int{"network": 1}[r.Recipient] // who has the profile is told
+			if r.State != want || b.liveJobs(t, r.ID) != jobs {
+				t.Errorf("%s: got %s with %d jobs, want %s with %d", r.Recipient, r.State, b.liveJobs(t, r.ID), want, jobs)
 			}
 		}
 		if m.Consents[0].WithdrawnAt.IsZero() {
@@ -350,6 +358,65 @@ var registrationTests = map[string]func(*testing.T, *bench){
 		}
 		if a := b.account(t); a.Net != 1 {
 			t.Errorf("the policy keeps credits: got %d, want 1", a.Net)
+		}
+	},
+	"one person goes to one recipient once, however often registered": func(t *testing.T, b *bench) {
+		same := func(e *ats.Event) { e.Candidate.Email = "misaki@example.jp" }
+		for _, id := range []string{"a1", "a2", "a3"} {
+			b.hear(t, "acme", b.rejection(id, same))
+		}
+		b.hear(t, "acme", b.rejection("b1")) // somebody else
+		var signups []*signup
+		for _, id := range []string{"a1", "a2", "a3", "b1"} {
+			signups = append(signups, b.signUp(t, b.mailOf(t, id), credit.DefaultPolicy(), "network"))
+		}
+		other := b.open(t)
+		errs := together(len(signups), func(i int) error {
+			s := b.Store
+			if i%2 == 1 {
+				s = other
+			}
+			return s.Confirm(t.Context(), signups[i].confirmation)
+		})
+		if err := errors.Join(errs...); err != nil {
+			t.Fatal(err)
+		}
+		states := map[record.ReferralState]int{}
+		var first record.Referral
+		all, err := b.Referrals(t.Context(), record.Filter{Company: "acme"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range all {
+			states[r.State]++
+			if r.State == record.ReferralWaiting && r.PersonID == b.application(t, "a1").PersonID {
+				first = r
+			}
+		}
+		if diff := cmp.Diff(map[record.ReferralState]int{record.ReferralWaiting: 2, record.ReferralCancelled: 2}, states); diff != "" {
+			t.Fatalf("referrals (-want +got):\n%s", diff)
+		}
+		for _, r := range all {
+			if r.State == record.ReferralCancelled && (r.Twin != first.ID || r.Reason != "handed over once already") {
+				t.Errorf("it does not say why: %+v", r)
+			}
+		}
+		// Whoever takes the consent of any of the registrations back is not handed over.
+		for i, s := range signups[:3] {
+			if s.id == first.Registration {
+				continue
+			}
+			m, err := b.Membership(t.Context(), s.id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := b.Withdraw(t.Context(), operator, m.Consents[0].ID, "asked"); err != nil {
+				t.Fatal(err)
+			}
+			if r, err := b.Referral(t.Context(), first.ID); err != nil || r.State != record.ReferralCancelled {
+				t.Errorf("after the consent of registration %d was withdrawn: got %s (%v)", i, r.State, err)
+			}
+			break
 		}
 	},
 	"a consent that is withdrawn during the hand-over": func(t *testing.T, b *bench) {
