@@ -42,7 +42,7 @@ func TestDefaultsAreThoseOfTheRules(t *testing.T) {
 	if c.Locale != "ja" || c.Zone().String() != "Asia/Tokyo" || c.Relay.Mode != configs.RelayOff || c.Survey.Enabled {
 		t.Errorf("got %s, %s, %s, %t", c.Locale, c.Zone(), c.Relay.Mode, c.Survey.Enabled)
 	}
-	if c.Zone() != c.Zone() {
+	if first, again := c.Zone(), c.Zone(); first != again {
 		t.Error("the time zone is read again for every mail")
 	}
 	// Tuesday noon in Tokyo, and Saturday.

@@ -79,10 +79,10 @@ func (s *Store) exportRegistrations(ctx context.Context, d *record.Dossier) erro
 	ids, err := s.idsOf(ctx, "registrations", d.ID)
 	for _, id := range ids {
 		m, err := s.Membership(ctx, id)
-		switch ats.FaultOf(err) {
-		case "":
+		switch {
+		case err == nil:
 			d.Registrations = append(d.Registrations, m.Profile)
-		case ats.NotFound: // the profile is gone; what was agreed and handed over stays on record
+		case ats.FaultOf(err) == ats.NotFound: // the profile is gone; what was agreed and handed over stays on record
 			m.Consents, m.Referrals, err = s.provided(ctx, id)
 		}
 		if err != nil {

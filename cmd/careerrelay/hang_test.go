@@ -92,7 +92,7 @@ func TestAnATSThatHangsHoldsUpNobodyElse(t *testing.T) {
 		g.api = h.lever
 		t.Cleanup(func() { g.set(false) })
 		company := strings.Replace(walkCompany, "EVENT_KEY", h.sendGrid.PublicKey(), 1)
-		write(t, filepath.Join(h.server.settings.configs, "beta.yaml"), strings.Replace(company, "company: acme", "company: beta", 1))
+		write(t, filepath.Join(h.server.configs, "beta.yaml"), strings.Replace(company, "company: acme", "company: beta", 1))
 		h.until("beta is in force", func() bool { _, err := h.server.connector("beta", "sheet"); return err == nil })
 		ours := 0 // mails of beta
 		mailed := func(what string) {

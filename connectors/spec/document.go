@@ -174,7 +174,7 @@ func notJSON(d *json.Decoder, err error) error {
 // shaped gives the error of a body of which nothing could be made a clearer
 // word, when the body is not even an object.
 func shaped(body any, err error) error {
-	kind, advice := "", "send the fields in one object {…}"
+	kind, advice := "null", "send the fields in one object {…}"
 	switch body.(type) {
 	case map[string]any:
 		return err
@@ -186,8 +186,6 @@ func shaped(body any, err error) error {
 		kind = "a number"
 	case bool:
 		kind = "true or false"
-	default:
-		kind = "null"
 	}
 	return ats.Errorf(ats.Invalid, "the body is %s at its top, not one object: %s", kind, advice)
 }
