@@ -130,15 +130,19 @@ func (s *Store) carryOutPart(ctx context.Context, o record.Order, v verb, ids []
 		if done.Batch == "" && len(changed) == 0 {
 			return nil
 		}
-		if err := t.noteBatch(ctx, o, v, done, len(changed), first, last); err != nil || !first {
+		err := t.noteBatch(ctx, o, v, done, len(changed), first, last)
+		if err != nil || !first {
 			return err
 		}
-		subject := done.Batch
+		subject, company := done.Batch, o.Filter.Company
 		if subject == "" {
 			subject = ids[0]
+			if company, err = t.companyOf(ctx, v.noun, subject); err != nil {
+				return err
+			}
 		}
 		return t.audit(ctx, o.Actor, record.Audit{
-			Verb: v.name, Noun: v.noun, Subject: subject, Company: o.Filter.Company, Reason: o.Reason,
+			Verb: v.name, Noun: v.noun, Subject: subject, Company: company, Reason: o.Reason,
 			Detail: strconv.Itoa(selected) + " selected; " + o.Filter.Query().Encode(),
 		})
 	})
@@ -154,6 +158,13 @@ func (s *Store) carryOutPart(ctx context.Context, o record.Order, v verb, ids []
 		done.Skipped[changedMeanwhile] += n
 	}
 	return nil
+}
+
+// companyOf returns the company of one row, so that the audit log of a company
+// has what was done to its rows one by one.
+func (t *tx) companyOf(ctx context.Context, noun, id string) (company string, err error) {
+	err = t.QueryRowContext(ctx, `SELECT company FROM `+record.Plural(noun)+` WHERE id = $1`, id).Scan(&company)
+	return company, err
 }
 
 func (t *tx) noteBatch(ctx context.Context, o record.Order, v verb, done *record.Done, changed int, first, last bool) error {
