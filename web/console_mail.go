@@ -184,7 +184,7 @@ func (k *console) mailbox(c *gin.Context, s *sheet) error {
 		p.Newest = mailboxAddress(f.Company, "", "")
 	}
 	p.Companies = append(p.Companies, link{Text: s.t("list.all"), URL: "/mailbox", Active: f.Company == ""})
-	for _, company := range k.Tenants.Companies() {
+	for _, company := range s.firms.Companies() {
 		p.Companies = append(p.Companies, link{Text: s.Company(company.ID), URL: mailboxAddress(company.ID, "", ""), Active: company.ID == f.Company})
 		if k.boxed(company) {
 			p.Boxed = append(p.Boxed, s.Company(company.ID))

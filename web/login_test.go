@@ -58,11 +58,11 @@ func TestLogin(t *testing.T) {
 // quick are accounts that check passwords in no time.
 type quick struct{ web.Accounts }
 
-func (quick) Login(_ context.Context, _, password string) (string, error) {
+func (quick) Login(_ context.Context, name, password string, _ record.Visit) (record.Entry, error) {
 	if password != "a long password" {
-		return "", ats.Errorf(ats.Denied, "no")
+		return record.Entry{}, ats.Errorf(ats.Denied, "no")
 	}
-	return "SESSION", nil
+	return record.Entry{Token: "SESSION", User: name}, nil
 }
 
 func TestLoginLeadsNowhereElse(t *testing.T) {

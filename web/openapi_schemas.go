@@ -275,4 +275,46 @@ var schemas = map[string]shape{
 		hash text
 		applied_at time
 		errors []text Each with file and line.`},
+	"User": {text: "An account of the console.", lines: `
+		id text
+		name text
+		role text
+		company text? Of a recruiter.
+		provider text? Issuer of an account that signs in there.
+		second_factor bool
+		recovery_codes int Unused ones.
+		created_at time
+		login_at time?
+		disabled bool`},
+	"Session": {text: "Somebody signed in to the console.", lines: `
+		id text
+		user text
+		agent text
+		created_at time
+		seen_at time
+		expires_at time
+		current bool`},
+	"Token": {text: "What lets a program use the API in the name of a user.", lines: `
+		id text
+		user text
+		name text
+		role text
+		company text? The only one that it sees.
+		scopes text With blanks between.
+		created_at time
+		expires_at time?
+		used_on text? The last day, in UTC.
+		revoked_at time?`},
+	"TokenOrder": {closed: true, lines: `
+		user text
+		name text What it is for.
+		role text? At most the user's, which is the default.
+		company text? The only one that it shall see.
+		scopes text? read, write, reveal, admin; default: what the role allows.
+		expires_at time?`},
+	"NewToken": {lines: `
+		token text Shown this once.`},
+	"Verification": {lines: `
+		entries int That follow from one another.
+		anchor text The end of the log, to be kept elsewhere.`},
 }
