@@ -210,14 +210,15 @@ func resolveNotSent(ctx context.Context, t *tx, id, batch string) (bool, error) 
 func (s *Store) RetryReferrals(ctx context.Context, o record.Order) (record.Done, error) {
 	return s.carryOut(ctx, o, verb{
 		name: "retry", noun: "referral", each: retryReferral,
-		query: `SELECT r.id, CASE WHEN r.state <> 'failed' THEN r.state ELSE '' END AS skip FROM referrals r`,
+		query: `SELECT r.id, CASE WHEN r.state <> 'failed' THEN r.state WHEN EXISTS (SELECT 1 FROM jobs j WHERE j.subject = r.id AND j.state IN ` + live + `) THEN 'at work' ELSE '' END AS skip FROM referrals r`,
 	}, s.referralClause(o.Filter))
 }
 
 func retryReferral(ctx context.Context, t *tx, id, batch string) (bool, error) {
 	now := micros(t.s.Now())
 	var company string
-	err := t.QueryRowContext(ctx, `UPDATE referrals SET state = 'waiting', reason = 'retried', updated_at = $1 WHERE id = $2 AND state = 'failed' RETURNING company`, now, id).Scan(&company)
+	err := t.QueryRowContext(ctx, `UPDATE referrals SET state = 'waiting', reason = 'retried', updated_at = $1 WHERE id = $2 AND state = 'failed'
+		AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.subject = $2 AND j.state IN `+live+`) RETURNING company`, now, id).Scan(&company)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}

@@ -144,6 +144,9 @@ func (k *console) mailDocument(c *gin.Context, s *sheet) error {
 	if err != nil {
 		return err
 	}
+	if l.Gone {
+		return ats.Errorf(ats.NotFound, "no content of a mail %s is kept", c.Param("id"))
+	}
 	if l.Message == nil {
 		return ats.Errorf(ats.Denied, "the content of this mail is hidden; open its page and say why you look")
 	}
