@@ -745,15 +745,7 @@ func (o *office) newest() int64 {
 }
 
 // sessionIn is the session that an answer sets; "" for none.
-func sessionIn(p page) string {
-	for _, line := range p.header.Values("Set-Cookie") {
-		if value, ok := strings.CutPrefix(line, "careerrelay_session="); ok {
-			value, _, _ = strings.Cut(value, ";")
-			return value
-		}
-	}
-	return ""
-}
+func sessionIn(p page) string { return set(p, "careerrelay_session") }
 
 func TestExportingTheAuditLog(t *testing.T) {
 	o := newOffice(t)
