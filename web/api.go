@@ -32,10 +32,10 @@ type apiRoute struct {
 	summary string
 	role    record.Role
 	scope   access.Scope // that a token needs; "" for what goes with method and role
-	query   []string // words of the query
-	body    string   // schema of the body; "" for none
-	answer  string   // schema of the answer
-	list    bool     // the answer is a page of it
+	query   []string     // words of the query
+	body    string       // schema of the body; "" for none
+	answer  string       // schema of the answer
+	list    bool         // the answer is a page of it
 	do      func(c *gin.Context, who record.Actor) (any, error)
 }
 

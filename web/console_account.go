@@ -334,8 +334,9 @@ func (k *console) changed(c *gin.Context, s *sheet, form string, err error) erro
 		return nil
 	case ats.Invalid, ats.Conflict:
 		return k.showUser(c, s, status(err), form, s.complaint(err))
+	default:
+		return err
 	}
-	return err
 }
 
 func (k *console) changeRole(c *gin.Context, s *sheet) error {

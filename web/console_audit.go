@@ -66,7 +66,7 @@ func (p verifyPage) Stopped() template.HTML { return chip("stop", p.t("verify.st
 func (verifyPage) Runbook() string { return runbook + "#the-audit-log-does-not-verify" }
 
 // AuditExport is the address that hands out what the list shows, whole.
-func (p listPage) AuditExport(format string) string {
+func (p *listPage) AuditExport(format string) string {
 	q := url.Values{}
 	for _, chip := range p.query {
 		q.Set(chip.Name, chip.Value)

@@ -83,7 +83,7 @@ func listing[T any](k *console, c *gin.Context, s *sheet, n noun, read func(cont
 		p.verbs(q, f)
 	}
 	p.narrow(q, f)
-	k.render(c, code, n.Path, p)
+	k.render(c, code, n.Path, &p)
 	return nil
 }
 

@@ -50,7 +50,9 @@ type fencedTenants struct {
 	none bool
 }
 
-func (t fencedTenants) sees(company string) bool { return !t.none && (t.only == "" || t.only == company) }
+func (t fencedTenants) sees(company string) bool {
+	return !t.none && (t.only == "" || t.only == company)
+}
 
 // Company returns a company that may be seen; any other does not exist.
 func (t fencedTenants) Company(id string) (*configs.Company, error) {
@@ -338,7 +340,9 @@ func (f fence) Audits(ctx context.Context, q record.Filter) ([]record.Audit, err
 }
 
 func (f fence) WalkAudit(ctx context.Context, q record.Filter, each func(record.Audit) error) error {
-	_, err := listed(ctx, q, func(ctx context.Context, q record.Filter) ([]struct{}, error) { return nil, f.desk.WalkAudit(ctx, q, each) })
+	_, err := listed(ctx, q, func(ctx context.Context, q record.Filter) ([]struct{}, error) {
+		return nil, f.desk.WalkAudit(ctx, q, each)
+	})
 	return err
 }
 
@@ -426,7 +430,9 @@ func (f fence) CancelMails(ctx context.Context, o record.Order) (record.Done, er
 }
 
 func (f fence) ResolveMails(ctx context.Context, o record.Order, sent bool) (record.Done, error) {
-	return orderedMails(ctx, o, func(ctx context.Context, o record.Order) (record.Done, error) { return f.desk.ResolveMails(ctx, o, sent) })
+	return orderedMails(ctx, o, func(ctx context.Context, o record.Order) (record.Done, error) {
+		return f.desk.ResolveMails(ctx, o, sent)
+	})
 }
 
 func (f fence) RetryReferrals(ctx context.Context, o record.Order) (record.Done, error) {

@@ -151,6 +151,7 @@ func (k *console) returnFromProvider(c *gin.Context) {
 	case ats.Conflict:
 		k.turnedAway(c, "conflict", nil)
 		return
+	default:
 	}
 	if err != nil {
 		k.sorry(c, k.sheet(c, visitor{}), err)

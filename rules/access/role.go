@@ -46,6 +46,7 @@ func (r Role) rank() int {
 		return 2
 	case Viewer:
 		return 1
+	case Recruiter:
 	}
 	return 0
 }

@@ -54,7 +54,8 @@ var auditTests = map[string]func(*testing.T, *bench){
 	},
 	"entries are filtered, and handed out oldest first": func(t *testing.T, b *bench) {
 		for _, a := range []record.Audit{
-			{Verb: "reveal", Noun: "mail", Subject: "m-1", Company: "acme"}, {Verb: "stop", Noun: "mail", Subject: "m-1", Company: "acme"},
+			{Verb: "reveal", Noun: "mail", Subject: "m-1", Company: "acme"},
+			{Verb: "stop", Noun: "mail", Subject: "m-1", Company: "acme"},
 			{Verb: "reveal", Noun: "delivery", Subject: "d-1", Company: "globex"},
 		} {
 			if err := b.Audit(t.Context(), operator, a); err != nil {
@@ -156,15 +157,15 @@ var auditTests = map[string]func(*testing.T, *bench){
 			sound      int
 			statements []string
 		}{
-			"a changed reason":        {2, []string{`UPDATE audit SET reason = 'other' WHERE seq = 3`}},
-			"a changed time":          {0, []string{`UPDATE audit SET at = at + 1 WHERE seq = 1`}},
-			"a changed actor":         {4, []string{`UPDATE audit SET actor = 'user:mallory' WHERE seq = 5`}},
-			"text moved between":      {1, []string{`UPDATE audit SET noun = noun || 'x', verb = substr(verb, 1, 5) WHERE seq = 2`}},
-			"an entry taken out":      {2, []string{`DELETE FROM audit WHERE seq = 3`}},
-			"the first taken out":     {0, []string{`DELETE FROM audit WHERE seq = 1`}},
-			"the end cut off":         {3, []string{`DELETE FROM audit WHERE seq > 3`}},
-			"everything removed":      {0, []string{`DELETE FROM audit`}},
-			"an entry added":          {5, []string{`INSERT INTO audit SELECT 6, at, actor, verb, noun, subject, company, reason, detail, hash FROM audit WHERE seq = 5`}},
+			"a changed reason":    {2, []string{`UPDATE audit SET reason = 'other' WHERE seq = 3`}},
+			"a changed time":      {0, []string{`UPDATE audit SET at = at + 1 WHERE seq = 1`}},
+			"a changed actor":     {4, []string{`UPDATE audit SET actor = 'user:mallory' WHERE seq = 5`}},
+			"text moved between":  {1, []string{`UPDATE audit SET noun = noun || 'x', verb = substr(verb, 1, 5) WHERE seq = 2`}},
+			"an entry taken out":  {2, []string{`DELETE FROM audit WHERE seq = 3`}},
+			"the first taken out": {0, []string{`DELETE FROM audit WHERE seq = 1`}},
+			"the end cut off":     {3, []string{`DELETE FROM audit WHERE seq > 3`}},
+			"everything removed":  {0, []string{`DELETE FROM audit`}},
+			"an entry added":      {5, []string{`INSERT INTO audit SELECT 6, at, actor, verb, noun, subject, company, reason, detail, hash FROM audit WHERE seq = 5`}},
 			"one put in between": {2, []string{
 				`UPDATE audit SET seq = seq + 10 WHERE seq > 2`, `UPDATE audit SET seq = seq - 9 WHERE seq > 10`,
 				`INSERT INTO audit SELECT 3, at, actor, verb, noun, subject, company, reason, detail, hash FROM audit WHERE seq = 2`,
