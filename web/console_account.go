@@ -252,7 +252,7 @@ func (k *console) showUsers(c *gin.Context, s *sheet, code int, form url.Values,
 	return nil
 }
 
-// Role is the role that the form of a new account has chosen.
+// Chosen is what the form of a new account has in a field.
 func (p userListPage) Chosen(field string) string { return p.Form.Get(field) }
 
 // addUser makes an account. One that exists is not overwritten.

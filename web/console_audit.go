@@ -2,6 +2,7 @@ package web
 
 import (
 	"html/template"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -19,7 +20,9 @@ func (k *desk) writeAudit(c *gin.Context, q url.Values) error {
 	if format == "" {
 		format = record.AuditFormats[0]
 	}
-	f, err := auditNoun.filter(q, k.Now(), "format")
+	q = maps.Clone(q)
+	q.Del("format")
+	f, err := auditNoun.filter(q, k.Now())
 	if err != nil {
 		return err
 	}

@@ -96,7 +96,7 @@ func listed[T any](ctx context.Context, f record.Filter, read func(context.Conte
 // about a person's registration are the person's.
 const letters = string(mail.ThankYou)
 
-// mails is the filter for the mails that whoever asks may know of; false when
+// mailsOf is the filter for the mails that whoever asks may know of; false when
 // it finds none.
 func mailsOf(ctx context.Context, f record.Filter) (record.Filter, bool) {
 	who, _, err := within(ctx)

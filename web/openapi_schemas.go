@@ -274,7 +274,13 @@ var schemas = map[string]shape{
 		file text
 		hash text
 		applied_at time
+		generation int The number of the change that put it into force, over all files since the process began.
+		changes []Change? Of the last time.
 		errors []text Each with file and line.`},
+	"Change": {text: "One setting that the last change of a file changed. Secrets are not shown.", lines: `
+		key text Empty when what changed is not shown.
+		before text Empty when the setting was not there.
+		after text Empty when it is gone.`},
 	"User": {text: "An account of the console.", lines: `
 		id text
 		name text
