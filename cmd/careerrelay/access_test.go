@@ -121,7 +121,7 @@ func TestAuditCommands(t *testing.T) {
 		code int
 		want string
 	}{
-		"the anchor fits":           {[]string{"audit", "verify", "--anchor", anchor}, exitDone, "2 entries"},
+		"the anchor fits":           {[]string{"audit", "verify", "--anchor", anchor}, exitDone, "each follows from the one before"},
 		"an anchor of another log":  {[]string{"audit", "verify", "--anchor", "2:" + strings.Repeat("0", 64)}, exitInput, "was made anew"},
 		"an anchor beyond the end":  {[]string{"audit", "verify", "--anchor", "9" + anchor[1:]}, exitInput, "was cut off"},
 		"no anchor at all":          {[]string{"audit", "verify", "--anchor", "rubbish"}, exitInput, "write NUMBER:HASH"},
