@@ -10,6 +10,7 @@ import (
 	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/mail"
 	"github.com/career-relay/connector/relay"
+	"github.com/career-relay/connector/rules/access"
 	"github.com/career-relay/connector/rules/consent"
 	"github.com/career-relay/connector/rules/credit"
 	"github.com/career-relay/connector/rules/sending"
@@ -124,6 +125,7 @@ type Alerts struct {
 type Shared struct {
 	Operator   Operator                   `yaml:"operator"`
 	Recipients map[string]relay.Recipient `yaml:"recipients"`
+	Access     access.Settings            `yaml:"access"` // of the console
 	Texts      consent.Texts              `yaml:"-"`
 }
 

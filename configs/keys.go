@@ -1,5 +1,7 @@
 package configs
 
+import "github.com/career-relay/connector/rules/access"
+
 // companyFile is everything that may stand in a company's file.
 var companyFile = &shape{
 	about: "One client company of Career Relay.",
@@ -185,7 +187,37 @@ var sharedFile = &shape{
 			{key: "representative", required: true, shape: shape{kind: oneLine}},
 			{key: "contact", required: true, shape: shape{kind: oneLine}},
 		}}}},
+		{key: "access", shape: shape{about: "Who signs in to the console, and how.", fields: []field{
+			{key: "console", shape: shape{kind: oneLine, about: "The console's address as browsers see it."}},
+			{key: "second_factor", shape: shape{list: &shape{words: roles()}, about: "Roles that must have a second factor beside the password."}},
+			{key: "idle", preset: "2h", shape: shape{kind: duration, about: "A session ends when nothing was done for so long."}},
+			{key: "session", preset: "12h", shape: shape{kind: duration, about: "A session ends after so long in any case."}},
+			{key: "oidc_only", preset: "false", shape: shape{kind: truth, about: "Refuse passwords: everybody signs in through the provider."}},
+			{key: "oidc", shape: shape{about: "An OpenID Connect provider.", fields: []field{
+				{key: "issuer", required: true, shape: shape{kind: oneLine, about: "Exactly as the provider writes it."}},
+				{key: "client_id", required: true, shape: shape{kind: oneLine}},
+				{key: "client_secret", shape: shape{kind: secret}},
+				{key: "scopes", shape: shape{list: &shape{kind: oneLine}, about: "Beside openid and email."}},
+				{key: "groups_claim", preset: "groups", shape: shape{kind: oneLine, about: "The claim that holds the groups."}},
+				{key: "domains", shape: shape{list: &shape{kind: oneLine}, about: "Domains of addresses that are let in; none lets all in."}},
+				{key: "grants", required: true, shape: shape{about: "Who has which role; the first that fits counts.", list: &shape{fields: []field{
+					{key: "email", shape: shape{kind: email}},
+					{key: "domain", shape: shape{kind: oneLine}},
+					{key: "group", shape: shape{kind: oneLine}},
+					{key: "role", required: true, shape: shape{words: roles()}},
+					{key: "company", shape: shape{kind: ident, about: "Of a recruiter."}},
+				}}}},
+			}}},
+		}}},
 	},
+}
+
+func roles() []string {
+	var out []string
+	for _, r := range access.Roles {
+		out = append(out, string(r))
+	}
+	return out
 }
 
 // textFile is everything that may stand in a file of texts/.

@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/career-relay/connector/relay"
+	"github.com/career-relay/connector/rules/access"
 	"github.com/career-relay/connector/rules/consent"
 )
 
@@ -48,6 +49,7 @@ func readShared(dir string, lookup func(string) (string, bool), before consent.T
 	f, err := readFile(filepath.Join(dir, sharedName), lookup)
 	if err == nil { // there may be no such file
 		s.files = append(s.files, f)
+		s.shared.Access = access.Settings{OIDCOnly: true} // nobody signs in by rules that nobody can read
 		if len(f.problems) == 0 {
 			f.readRelay(s.shared)
 		}
@@ -61,10 +63,15 @@ func (f *file) readRelay(to *Shared) {
 	f.checkNamed("operator.name")
 	all := get(f.root, "recipients")
 	f.resolve(all, "recipients")
+	f.resolve(get(f.root, "access"), "access")
 	var read Shared
 	f.decode(f.root, "", &read)
 	if !f.known("operator") {
 		to.Operator = read.Operator
+	}
+	f.report("access.", read.Access.Validate())
+	if !f.known("access") {
+		to.Access = read.Access
 	}
 	for _, id := range slices.Sorted(maps.Keys(read.Recipients)) {
 		r, at := read.Recipients[id], join("recipients", id)

@@ -9,8 +9,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/configs"
 	"github.com/career-relay/connector/relay"
+	"github.com/career-relay/connector/rules/access"
 	"github.com/career-relay/connector/rules/consent"
 	"github.com/career-relay/connector/rules/credit"
 	"github.com/career-relay/connector/rules/sending"
@@ -108,23 +110,27 @@ func TestMistakesInSharedFiles(t *testing.T) {
 		file, old, new string
 		want           []string
 	}{
-		"an unknown key":            {"relay.yaml", "contact: privacy", "contcat: privacy", []string{"relay.yaml:3: operator.contcat: no such key; did you mean contact?", "relay.yaml:1: operator.contact: required: one line of text"}},
-		"an operator without name":  {"relay.yaml", "{ja: 運営者}", "{}", []string{"relay.yaml:2: operator.name: required: ja, en or both"}},
-		"a notice without https":    {"relay.yaml", "https://example.jp", "http://example.jp", []string{"relay.yaml:5: operator.privacy: want an address that begins with https://"}},
-		"a hand-over in clear text": {"relay.yaml", "url: https://network", "url: http://network", []string{"relay.yaml:9: recipients.network.url: want https://…, or http:// on this machine"}},
-		"a literal secret":          {"relay.yaml", "env:NET", "whsec_abc", []string{"relay.yaml:10: recipients.network.secrets[0]: want env:NAME or file:PATH; a secret itself never stands in this file"}},
-		"a missing variable":        {"relay.yaml", "env:NET", "env:NONE", []string{"relay.yaml:10: recipients.network.secrets[0]: the environment variable NONE is not set"}},
-		"no secret":                 {"relay.yaml", "[env:NET]", "[]", []string{"relay.yaml:10: recipients.network.secrets: required: at least one"}},
-		"no licence":                {"relay.yaml", "    licence: 13-ユ-000000\n", "", []string{"relay.yaml:7: recipients.network.licence: required: one line of text"}},
-		"an unnamed recipient":      {"relay.yaml", "{ja: ネットワーク}", "{}", []string{"relay.yaml:8: recipients.network.name: required: ja, en or both"}},
-		"a recipient's id":          {"relay.yaml", "  network:", "  Network:", []string{"relay.yaml:7: recipients.Network: want a name of a-z, 0-9 and -, at most 63 long"}},
-		"not YAML":                  {"relay.yaml", "operator:", "operator: [", []string{"relay.yaml:3: not YAML: did not find expected ',' or ']'"}},
-		"an unknown purpose":        {"texts/newsletter.yaml", "purpose: newsletter", "purpose: letters", []string{`texts/newsletter.yaml:1: purpose: "letters" is not one of relay_handover, employer_introduction, newsletter, tell_company, statistics`}},
-		"a purpose elsewhere":       {"texts/newsletter.yaml", "purpose: newsletter", "purpose: tell_company", []string{"texts/newsletter.yaml:1: purpose: tell_company belongs into tell_company.yaml"}},
-		"a text without version":    {"texts/newsletter.yaml", "version: \"7\"\n", "", []string{"texts/newsletter.yaml:1: version: required: one line of text"}},
-		"an unknown variable":       {"texts/newsletter.yaml", "from {{company_name}}", "from {{company}}", []string{"texts/newsletter.yaml:4: en: {{company}} is not a variable; have company_name, recipient_name, licence"}},
-		"one language only":         {"texts/newsletter.yaml", "en: I want mail from {{company_name}}.\n", "", []string{"texts/newsletter.yaml:1: en: required: text"}},
-		"other words than shipped":  {"texts/newsletter.yaml", `"7"`, `"2026-11-01"`, []string{"texts/newsletter.yaml:3: ja: other words under the version 2026-11-01; give a changed text a new version", "texts/newsletter.yaml:4: en: other words under the version 2026-11-01; give a changed text a new version"}},
+		"an unknown key":                    {"relay.yaml", "contact: privacy", "contcat: privacy", []string{"relay.yaml:3: operator.contcat: no such key; did you mean contact?", "relay.yaml:1: operator.contact: required: one line of text"}},
+		"an operator without name":          {"relay.yaml", "{ja: 運営者}", "{}", []string{"relay.yaml:2: operator.name: required: ja, en or both"}},
+		"a notice without https":            {"relay.yaml", "https://example.jp", "http://example.jp", []string{"relay.yaml:5: operator.privacy: want an address that begins with https://"}},
+		"a hand-over in clear text":         {"relay.yaml", "url: https://network", "url: http://network", []string{"relay.yaml:9: recipients.network.url: want https://…, or http:// on this machine"}},
+		"a literal secret":                  {"relay.yaml", "env:NET", "whsec_abc", []string{"relay.yaml:10: recipients.network.secrets[0]: want env:NAME or file:PATH; a secret itself never stands in this file"}},
+		"a missing variable":                {"relay.yaml", "env:NET", "env:NONE", []string{"relay.yaml:10: recipients.network.secrets[0]: the environment variable NONE is not set"}},
+		"no secret":                         {"relay.yaml", "[env:NET]", "[]", []string{"relay.yaml:10: recipients.network.secrets: required: at least one"}},
+		"no licence":                        {"relay.yaml", "    licence: 13-ユ-000000\n", "", []string{"relay.yaml:7: recipients.network.licence: required: one line of text"}},
+		"an unnamed recipient":              {"relay.yaml", "{ja: ネットワーク}", "{}", []string{"relay.yaml:8: recipients.network.name: required: ja, en or both"}},
+		"a recipient's id":                  {"relay.yaml", "  network:", "  Network:", []string{"relay.yaml:7: recipients.Network: want a name of a-z, 0-9 and -, at most 63 long"}},
+		"an unknown role":                   {"relay.yaml", "operator:\n", "access: {second_factor: [king]}\noperator:\n", []string{`relay.yaml:1: access.second_factor[0]: "king" is not one of recruiter, viewer, operator, admin`}},
+		"a grant to a recruiter of nothing": {"relay.yaml", "operator:\n", "access: {console: \"https://ops.example.jp\", oidc: {issuer: \"https://login.example.jp\", client_id: c, grants: [{domain: acme.example.jp, role: recruiter}]}}\noperator:\n", []string{"relay.yaml:1: access.oidc.grants[0].company: required for a recruiter, who sees one company only"}},
+		"a client secret in the open":       {"relay.yaml", "operator:\n", "access: {console: \"https://ops.example.jp\", oidc: {issuer: \"https://login.example.jp\", client_id: c, client_secret: x, grants: [{domain: acme.example.jp, role: viewer}]}}\noperator:\n", []string{"relay.yaml:1: access.oidc.client_secret: want env:NAME or file:PATH; a secret itself never stands in this file"}},
+		"no way to sign in":                 {"relay.yaml", "operator:\n", "access: {oidc_only: true}\noperator:\n", []string{"relay.yaml:1: access.oidc_only: there is no oidc, so that nobody could sign in"}},
+		"not YAML":                          {"relay.yaml", "operator:", "operator: [", []string{"relay.yaml:3: not YAML: did not find expected ',' or ']'"}},
+		"an unknown purpose":                {"texts/newsletter.yaml", "purpose: newsletter", "purpose: letters", []string{`texts/newsletter.yaml:1: purpose: "letters" is not one of relay_handover, employer_introduction, newsletter, tell_company, statistics`}},
+		"a purpose elsewhere":               {"texts/newsletter.yaml", "purpose: newsletter", "purpose: tell_company", []string{"texts/newsletter.yaml:1: purpose: tell_company belongs into tell_company.yaml"}},
+		"a text without version":            {"texts/newsletter.yaml", "version: \"7\"\n", "", []string{"texts/newsletter.yaml:1: version: required: one line of text"}},
+		"an unknown variable":               {"texts/newsletter.yaml", "from {{company_name}}", "from {{company}}", []string{"texts/newsletter.yaml:4: en: {{company}} is not a variable; have company_name, recipient_name, licence"}},
+		"one language only":                 {"texts/newsletter.yaml", "en: I want mail from {{company_name}}.\n", "", []string{"texts/newsletter.yaml:1: en: required: text"}},
+		"other words than shipped":          {"texts/newsletter.yaml", `"7"`, `"2026-11-01"`, []string{"texts/newsletter.yaml:3: ja: other words under the version 2026-11-01; give a changed text a new version", "texts/newsletter.yaml:4: en: other words under the version 2026-11-01; give a changed text a new version"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -150,6 +156,9 @@ func TestMistakesInSharedFiles(t *testing.T) {
 			}
 			if _, err := tenants.Company("acme"); err != nil {
 				t.Errorf("got %v, want a company without recipients to stand", err)
+			}
+			if closed := !tenants.Shared().Access.Passwords(); closed != (strings.Contains(strings.Join(tt.want, ""), "access.") || name == "not YAML") {
+				t.Errorf("passwords are refused: got %v", closed)
 			}
 			if tt.file != "relay.yaml" {
 				if _, err := tenants.Shared().Texts.Find(consent.Newsletter, "ja"); err == nil {
@@ -214,6 +223,38 @@ func TestChangedWordsNeedANewVersion(t *testing.T) {
 	}
 	if text, err := tenants.Shared().Texts.Find(consent.Newsletter, "ja"); err != nil || text.Version != "8" {
 		t.Errorf("got %v and %v", text, err)
+	}
+}
+
+func TestAccess(t *testing.T) {
+	f := newFolder(t)
+	f.write("relay.yaml", sharedText+`
+access:
+  console: https://ops.example.jp
+  second_factor: [admin]
+  oidc:
+    issuer: https://login.example.jp
+    client_id: console
+    client_secret: env:NET
+    grants:
+      - {group: duty, role: operator}
+`)
+	got := f.tenants().Shared().Access
+	hour := ats.Duration(time.Hour)
+	want := access.Settings{
+		Console: "https://ops.example.jp", SecondFactor: []access.Role{access.Admin}, Idle: 2 * hour, Session: 12 * hour,
+		OIDC: &access.OIDC{Issuer: "https://login.example.jp", ClientID: "console", GroupsClaim: "groups", Grants: []access.Grant{{Group: "duty", Role: access.Operator}}},
+	}
+	if got.OIDC == nil || got.OIDC.ClientSecret == "" {
+		t.Fatalf("no secret in %+v", got.OIDC)
+	}
+	got.OIDC.ClientSecret = ""
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	f.write("relay.yaml", sharedText)
+	if diff := cmp.Diff((access.Settings{}).Life(), f.tenants().Shared().Access.Life()); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 

@@ -33,6 +33,9 @@ type Filter struct {
 	Email       string // an address; compared through the keyed hash
 	Person      string // our own id of a person, which is not personal data
 	Batch       string
+	Actor       string // of the audit log: who did it
+	Verb        string // of the audit log: what was done
+	Noun        string // of the audit log: to what kind of thing
 	Since       time.Time
 	Until       time.Time
 	Order       string // of mails: "" for the newest first, ByDue for the next due first
@@ -91,6 +94,9 @@ var names = map[string]func(*Filter) *string{
 	"application": func(f *Filter) *string { return &f.Application },
 	"batch":       func(f *Filter) *string { return &f.Batch },
 	"person":      func(f *Filter) *string { return &f.Person },
+	"actor":       func(f *Filter) *string { return &f.Actor },
+	"verb":        func(f *Filter) *string { return &f.Verb },
+	"noun":        func(f *Filter) *string { return &f.Noun },
 	"order":       func(f *Filter) *string { return &f.Order },
 	"after":       func(f *Filter) *string { return &f.After },
 }

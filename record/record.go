@@ -323,45 +323,6 @@ const PollBrake = "poll"
 // StopsMail reports whether mails wait because of b.
 func (b Brake) StopsMail() bool { return b.Kind != PollBrake }
 
-// A User may use the console.
-type User struct {
-	ID        string    `json:"id"`
-	Name      string    `json:"name"`
-	Role      Role      `json:"role"`
-	CreatedAt time.Time `json:"created_at"`
-}
-
-// A Role says what a user or a token may do.
-type Role string
-
-// The roles: a viewer reads, an operator also acts, an admin also manages users.
-const (
-	Viewer   Role = "viewer"
-	Operator Role = "operator"
-	Admin    Role = "admin"
-)
-
-// Includes reports whether r may do what other may.
-func (r Role) Includes(other Role) bool { return r.rank() >= other.rank() }
-
-func (r Role) rank() int {
-	switch r {
-	case Admin:
-		return 3
-	case Operator:
-		return 2
-	case Viewer:
-		return 1
-	}
-	return 0
-}
-
-// An Actor is who does something, for the audit log.
-type Actor struct {
-	Name string `json:"name"` // "user:hana", "token:ci", "cli:root", "system"
-	Role Role   `json:"role"`
-}
-
 // System acts when no person does.
 var System = Actor{Name: "system", Role: Admin}
 

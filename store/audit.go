@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/record"
@@ -76,13 +77,74 @@ func (s *Store) Audits(ctx context.Context, f record.Filter) ([]record.Audit, er
 			return nil, ats.Errorf(ats.Invalid, "after: %q is not an entry of the audit log", f.After)
 		}
 	}
-	var c clause
+	c := auditClause(f)
 	c.add(`seq < ?`, before)
+	return list(ctx, s, `SELECT `+auditColumns+` FROM audit`, "seq DESC", c, f.Rows(), scanAudit)
+}
+
+func auditClause(f record.Filter) clause {
+	var c clause
 	c.add(`company = ?`, f.Company)
 	c.add(`subject = ?`, f.ID)
+	c.add(`actor = ?`, f.Actor)
+	c.add(`verb = ?`, f.Verb)
+	c.add(`noun = ?`, f.Noun)
 	c.add(`at >= ?`, micros(f.Since))
 	c.add(`at < ?`, micros(f.Until))
-	return list(ctx, s, `SELECT `+auditColumns+` FROM audit`, "seq DESC", c, f.Rows(), scanAudit)
+	return c
+}
+
+// WalkAudit hands out the log, oldest first, without a limit.
+func (s *Store) WalkAudit(ctx context.Context, f record.Filter, each func(record.Audit) error) error {
+	c := auditClause(f)
+	rows, err := s.read.QueryContext(ctx, `SELECT `+auditColumns+` FROM audit`+c.where()+` ORDER BY seq`, c.args...)
+	if err != nil {
+		return unavailable("reading the audit log", err)
+	}
+	return scan(rows, func() error {
+		a, err := scanAudit(rows)
+		if err != nil {
+			return unavailable("reading the audit log", err)
+		}
+		return each(a)
+	})
+}
+
+// AuditAnchor is the end of the log as NUMBER:HASH, to be kept elsewhere; ""
+// while the log is empty.
+func (s *Store) AuditAnchor(ctx context.Context) (string, error) {
+	var seq int64
+	var hash string
+	err := s.read.QueryRowContext(ctx, `SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1`).Scan(&seq, &hash)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	if err != nil {
+		return "", unavailable("reading the audit log", err)
+	}
+	return strconv.FormatInt(seq, 10) + ":" + hash, nil
+}
+
+// CheckAnchor is an ats.Conflict error when the log does not hold the entry
+// that an anchor names. Who has the master key can make a new chain and a new
+// end of it, but not one that fits an anchor kept elsewhere.
+func (s *Store) CheckAnchor(ctx context.Context, anchor string) error {
+	number, hash, ok := strings.Cut(strings.TrimSpace(anchor), ":")
+	seq, err := strconv.ParseInt(number, 10, 64)
+	if !ok || err != nil || seq < 1 || len(hash) != 2*sha256.Size {
+		return ats.Errorf(ats.Invalid, "anchor: write NUMBER:HASH as audit verify prints it")
+	}
+	var have string
+	err = s.read.QueryRowContext(ctx, `SELECT hash FROM audit WHERE seq = $1`, seq).Scan(&have)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return ats.Errorf(ats.Conflict, "audit entry %d, which the anchor names, was removed: the end of the log was cut off", seq)
+	case err != nil:
+		return unavailable("reading the audit log", err)
+	case !equalText(have, hash):
+		return ats.Errorf(ats.Conflict, "audit entry %d is not the one that the anchor names: the log was made anew", seq)
+	}
+	return nil
 }
 
 func scanAudit(row scanner) (record.Audit, error) {

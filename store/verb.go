@@ -210,7 +210,8 @@ func resolveNotSent(ctx context.Context, t *tx, id, batch string) (bool, error) 
 func (s *Store) RetryReferrals(ctx context.Context, o record.Order) (record.Done, error) {
 	return s.carryOut(ctx, o, verb{
 		name: "retry", noun: "referral", each: retryReferral,
-		query: `SELECT r.id, r.company, CASE WHEN r.state <> 'failed' THEN r.state WHEN ` + twinned + ` THEN '` + reasonTwin + `' ELSE '' END AS skip FROM ` + referralTables,
+		query: `SELECT r.id, r.company, CASE WHEN r.state <> 'failed' THEN r.state WHEN ` + twinned + ` THEN '` + reasonTwin + `'
+			WHEN EXISTS (SELECT 1 FROM jobs j WHERE j.subject = r.id AND j.state IN ` + live + `) THEN 'at work' ELSE '' END AS skip FROM ` + referralTables,
 	}, s.referralClause(o.Filter))
 }
 
@@ -221,7 +222,8 @@ const twinned = `EXISTS (SELECT 1 FROM referrals o WHERE o.person_id = r.person_
 func retryReferral(ctx context.Context, t *tx, id, batch string) (bool, error) {
 	now := micros(t.s.Now())
 	var company string
-	err := t.QueryRowContext(ctx, `UPDATE referrals SET state = 'waiting', reason = 'retried', updated_at = $1 WHERE id = $2 AND state = 'failed' RETURNING company`, now, id).Scan(&company)
+	err := t.QueryRowContext(ctx, `UPDATE referrals SET state = 'waiting', reason = 'retried', updated_at = $1 WHERE id = $2 AND state = 'failed'
+		AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.subject = $2 AND j.state IN `+live+`) RETURNING company`, now, id).Scan(&company)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}

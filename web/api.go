@@ -17,6 +17,7 @@ import (
 	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/configs"
 	"github.com/career-relay/connector/record"
+	"github.com/career-relay/connector/rules/access"
 )
 
 // apiBase is where the API begins.
@@ -30,10 +31,11 @@ type apiRoute struct {
 	id      string // operationId
 	summary string
 	role    record.Role
-	query   []string // words of the query
-	body    string   // schema of the body; "" for none
-	answer  string   // schema of the answer
-	list    bool     // the answer is a page of it
+	scope   access.Scope // that a token needs; "" for what goes with method and role
+	query   []string     // words of the query
+	body    string       // schema of the body; "" for none
+	answer  string       // schema of the answer
+	list    bool         // the answer is a page of it
 	do      func(c *gin.Context, who record.Actor) (any, error)
 }
 
@@ -75,19 +77,20 @@ func (k *desk) apiRoutes() []apiRoute {
 			},
 		},
 		{
-			method: http.MethodPost, path: "/persons/find", id: "findPersons", role: record.Viewer, body: "Find", answer: "PersonId", list: true,
+			method: http.MethodPost, path: "/persons/find", id: "findPersons", role: record.Viewer, scope: access.Read, body: "Find", answer: "PersonId", list: true,
 			summary: "A company's people by address or full name, which are compared through keyed hashes", do: k.findPersons,
 		},
 	}
 	for _, v := range verbs {
 		routes = append(routes, k.verbRoute(v))
 	}
+	routes = append(routes, k.accessRoutes()...)
 	return append(routes,
 		because("/consents/{id}/withdraw", "withdrawConsent", "Done", "Take a consent back; hand-overs that wait are cancelled", k.withdraw),
 		because("/persons/{id}/erase", "erasePerson", "Done", "Destroy everything personal about a person. It cannot be undone", k.erase),
-		because("/applications/{id}/reveal", "revealApplication", "Candidate", "Show who applied; noted in the audit log", k.revealCandidate),
-		because("/mails/{id}/reveal", "revealMail", "Message", "Show a mail's exact content; noted in the audit log", k.revealMail),
-		because("/deliveries/{id}/reveal", "revealDelivery", "Payload", "Show a delivery's payload as it came; noted in the audit log", k.revealDelivery),
+		because("/applications/{id}/reveal", "revealApplication", "Candidate", "Show who applied; noted in the audit log", k.revealCandidate).with(access.Reveal),
+		because("/mails/{id}/reveal", "revealMail", "Message", "Show a mail's exact content; noted in the audit log", k.revealMail).with(access.Reveal),
+		because("/deliveries/{id}/reveal", "revealDelivery", "Payload", "Show a delivery's payload as it came; noted in the audit log", k.revealDelivery).with(access.Reveal),
 	)
 }
 
@@ -117,6 +120,7 @@ func showRoute[T any](n noun, schema string, read func(context.Context, string) 
 
 // because does something to one thing, for a reason.
 func because[T any](path, id, answer, summary string, do func(ctx context.Context, who record.Actor, id, reason string) (T, error)) apiRoute {
+	word := pathWord.FindStringSubmatch(path)[1]
 	return apiRoute{
 		method: http.MethodPost, path: path, id: id, role: record.Operator, body: "Reason", answer: answer, summary: summary,
 		do: func(c *gin.Context, who record.Actor) (any, error) {
@@ -126,9 +130,15 @@ func because[T any](path, id, answer, summary string, do func(ctx context.Contex
 			if err := readJSON(c, &body); err != nil {
 				return nil, err
 			}
-			return do(c.Request.Context(), who, c.Param("id"), body.Reason)
+			return do(c.Request.Context(), who, c.Param(word), body.Reason)
 		},
 	}
+}
+
+// with is the route for tokens of another scope.
+func (r apiRoute) with(s access.Scope) apiRoute {
+	r.scope = s
+	return r
 }
 
 // verbRoute does a verb to one thing or to everything that a filter selects.
@@ -212,9 +222,9 @@ func readJSON(c *gin.Context, into any) error {
 	return nil
 }
 
-func (k *desk) listStatus(_ *gin.Context, _ record.Actor) (any, error) {
+func (k *desk) listStatus(c *gin.Context, _ record.Actor) (any, error) {
 	page := rows[configs.Status]{Items: []configs.Status{}}
-	for _, s := range k.Tenants.Status() {
+	for _, s := range k.Tenants(c.Request.Context()).Status() {
 		if s.Errors == nil {
 			s.Errors = []string{}
 		}
@@ -275,10 +285,15 @@ func (k *desk) serve(r apiRoute) gin.HandlerFunc {
 			k.fail(c, err)
 			return
 		}
-		if !who.Role.Includes(r.role) {
+		if !may(who.Role, r.method, c.FullPath(), r.role) {
 			k.forbid(c, fmt.Sprintf("%s needs the role %s; %s is %s. Ask an admin for a token of that role", r.id, r.role, who.Name, who.Role))
 			return
 		}
+		if !who.Scopes.Has(r.need()) {
+			k.forbid(c, fmt.Sprintf("%s needs a token for %s; this one is for %s. Make another one", r.id, r.need(), who.Scopes))
+			return
+		}
+		c.Request = c.Request.WithContext(as(c.Request.Context(), who))
 		answer, err := r.do(c, who)
 		if err != nil {
 			k.fail(c, err)

@@ -31,6 +31,7 @@ type console struct {
 	*desk
 	porter  *porter
 	demo    demoDoor
+	oidc    provider
 	origins *http.CrossOriginProtection
 }
 
@@ -48,6 +49,12 @@ func (k *console) route(e *gin.Engine) {
 	e.GET("/login", k.login)
 	e.POST("/login", k.enter)
 	e.POST("/login/demo", k.enterDemo)
+	e.GET("/login/code", k.askCode)
+	e.POST("/login/code", k.enterCode)
+	e.GET("/login/factor", k.askFactor)
+	e.POST("/login/factor", k.enterFactor)
+	e.POST("/login/oidc", k.leaveForProvider)
+	e.GET("/login/oidc/callback", k.returnFromProvider)
 	e.POST("/language", k.speak)
 	e.POST("/logout", k.page(record.Viewer, k.leave))
 
@@ -67,6 +74,7 @@ func (k *console) route(e *gin.Engine) {
 		e.GET(path, k.page(record.Viewer, show))
 	}
 	e.POST("/find", k.page(record.Viewer, k.find))
+	k.routeAccess(e)
 	for _, v := range verbs {
 		path := "/" + v.noun.Path + "/" + v.name
 		e.GET(path, k.page(record.Operator, k.preview(v)))
@@ -100,7 +108,7 @@ func (k *console) page(role record.Role, show showing) gin.HandlerFunc {
 		if err == nil && form {
 			err = k.checkForm(c, who)
 		}
-		if err == nil && !who.Role.Includes(role) {
+		if err == nil && !may(who.Role, c.Request.Method, c.FullPath(), role) {
 			k.refuse(c, s, role)
 			return
 		}
@@ -125,13 +133,19 @@ type sheet struct {
 	Path   string // to come back to after a change of language
 	Beat   beat
 	zone   *time.Location
-	Broken int // companies whose newest file is not in force
+	firms  Tenants // that the visitor may see
+	Broken int     // companies whose newest file is not in force
 }
 
+// sheet also lets the rest of the request be done in the visitor's name.
 func (k *console) sheet(c *gin.Context, who visitor) *sheet {
-	s := &sheet{k: k, Lang: negotiate(c.GetHeader("Accept-Language")), Now: k.Now(), Who: who, Path: "/", zone: k.zone()}
-	if cookie, err := c.Request.Cookie(languageCookie); err == nil && (cookie.Value == english || cookie.Value == japanese) {
-		s.Lang = cookie.Value
+	if who.Name != "" {
+		c.Request = c.Request.WithContext(as(c.Request.Context(), who.Actor))
+	}
+	firms := k.Tenants(c.Request.Context())
+	s := &sheet{k: k, Lang: negotiate(c.GetHeader("Accept-Language")), Now: k.Now(), Who: who, Path: "/", zone: zone(firms), firms: firms}
+	if lang := cookie(c.Request, languageCookie); lang == english || lang == japanese {
+		s.Lang = lang
 	}
 	if c.Request.Method == http.MethodGet {
 		s.Path = c.Request.URL.RequestURI()
@@ -139,7 +153,7 @@ func (k *console) sheet(c *gin.Context, who visitor) *sheet {
 	if who.Name == "" {
 		return s
 	}
-	for _, status := range k.Tenants.Status() {
+	for _, status := range firms.Status() {
 		s.Broken += min(len(status.Errors), 1)
 	}
 	// Without the numbers a page is still worth showing; the overview says why
@@ -150,9 +164,9 @@ func (k *console) sheet(c *gin.Context, who visitor) *sheet {
 
 // zone is the clock of the pages: that of the companies when they have the
 // same, else UTC.
-func (k *console) zone() *time.Location {
+func zone(firms Tenants) *time.Location {
 	var zone *time.Location
-	for _, c := range k.Tenants.Companies() {
+	for _, c := range firms.Companies() {
 		switch z := c.Zone(); {
 		case zone == nil:
 			zone = z
@@ -168,7 +182,7 @@ func (k *console) zone() *time.Location {
 
 // of makes the page follow the clock of one company.
 func (s *sheet) of(company string) {
-	if c, err := s.k.Tenants.Company(company); err == nil {
+	if c, err := s.firms.Company(company); err == nil {
 		s.zone = c.Zone()
 	}
 }
@@ -300,10 +314,13 @@ func (s *sheet) Entries() []link {
 		"deliveries": open.Deliveries["parked"] + open.Deliveries["quarantined"], "referrals": open.Referrals["failed"], "companies": s.Broken,
 	}
 	var out []link
-	for _, name := range []string{"overview", "mailbox", "applications", "deliveries", "mails", "jobs", "referrals", "consents", "credits", "batches", "companies", "audit", "help"} {
+	for _, name := range []string{"overview", "mailbox", "applications", "deliveries", "mails", "jobs", "referrals", "consents", "credits", "batches", "companies", "audit", "users", "help"} {
 		l := link{Text: s.t("nav." + name), URL: "/" + name, Count: needs[name], Active: s.Nav == name}
 		if name == "overview" {
 			l.URL = "/"
+		}
+		if !s.Sees(l.URL) {
+			continue
 		}
 		out = append(out, l)
 	}
@@ -333,7 +350,7 @@ func (s *sheet) Visitor() string {
 // Company is a company's name in the language of the page, or its id when it
 // is not configured any more.
 func (s *sheet) Company(id string) string {
-	if c, err := s.k.Tenants.Company(id); err == nil {
+	if c, err := s.firms.Company(id); err == nil {
 		if name := c.Name.In(s.Lang); name != "" {
 			return name
 		}

@@ -25,6 +25,7 @@ var shapes = map[string]map[string]string{
 	"consents":  {"waiting": "wait", "given": "done", "withdrawn": "none"},
 	"batches":   {"running": "run", "done": "done", "interrupted": "warn"},
 	"companies": {"live": "done", "dry_run": "none", "link_only": "none", "braked": "stop", "unheard": "warn", "mailbox": "warn", "stale": "warn", "broken": "stop", "keyless": "warn"},
+	"users":     {"on": "done", "off": "none", "lacking": "warn"},
 	"tries":     {"sending": "run", "sent": "done", "not_sent": "warn", "unclear": "ask", "failed": "stop"},
 	"slots":     {"earned": "done", "requested": "run", "candidate_proposed": "run", "meeting_held": "run", "hired": "done", "not_hired": "none", "consumed": "none", "returned": "wait", "expired": "none"},
 	"words":     {"processed": "run", "deferred": "wait", "delivered": "done", "blocked": "warn", "dropped": "stop", "bounced": "stop", "unsubscribed": "none", "complaint": "stop"},

@@ -217,7 +217,7 @@ func (k *console) creditPage(c *gin.Context, s *sheet) error {
 	if err != nil {
 		return err
 	}
-	settings, err := k.Tenants.Company(company)
+	settings, err := k.Tenants(c.Request.Context()).Company(company)
 	if err != nil {
 		return err
 	}

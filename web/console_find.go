@@ -92,6 +92,15 @@ func (k *console) findWords(c *gin.Context, s *sheet, n noun, isList bool, typed
 	return nil
 }
 
+// PersonPage is where everything about a person stands that the visitor may
+// see: to a recruiter, the applications.
+func (s *sheet) PersonPage(id string) string {
+	if !s.Sees("/people/:id") {
+		return "/applications?" + url.Values{"person": {id}}.Encode()
+	}
+	return "/people/" + url.PathEscape(id)
+}
+
 func allWords() []string {
 	var all []string
 	for _, n := range nouns {
@@ -193,7 +202,7 @@ func (k *console) findThing(c *gin.Context, s *sheet, typed string) error {
 		}
 	}
 	p := foundPage{sheet: s}
-	for _, company := range k.Tenants.Companies() {
+	for _, company := range s.firms.Companies() {
 		ids, err := k.Desk.FindPeople(ctx, company.ID, typed)
 		if err != nil {
 			return err
@@ -203,7 +212,7 @@ func (k *console) findThing(c *gin.Context, s *sheet, typed string) error {
 		}
 	}
 	if len(p.People) == 1 {
-		c.Redirect(http.StatusSeeOther, "/people/"+url.PathEscape(p.People[0].Person))
+		c.Redirect(http.StatusSeeOther, s.PersonPage(p.People[0].Person))
 		return nil
 	}
 	p.Title = s.t("find.h1", "count", s.Count("person", len(p.People)))

@@ -31,6 +31,7 @@ type listPage struct {
 	Verbs  []verbLink
 	Newest string // address of the first page, when this is a later one
 	Older  string // address of the next page
+	query  []pair // what narrows, as the address has it
 }
 
 type link struct {
@@ -82,7 +83,7 @@ func listing[T any](k *console, c *gin.Context, s *sheet, n noun, read func(cont
 		p.verbs(q, f)
 	}
 	p.narrow(q, f)
-	k.render(c, code, n.Path, p)
+	k.render(c, code, n.Path, &p)
 	return nil
 }
 
@@ -160,7 +161,7 @@ func (p *listPage) narrow(q url.Values, f record.Filter) {
 		}
 	}
 	choices := map[string][]string{"order": {"", record.ByDue}, "since": spans, "kind": {record.DecodeJob, record.MailJob, record.ReferralJob, record.WithdrawalJob, record.FeedbackJob}, "purpose": p.purposes()}
-	for _, c := range p.k.Tenants.Companies() {
+	for _, c := range p.firms.Companies() {
 		choices["company"] = append(choices["company"], c.ID)
 		if c.ID == f.Company {
 			choices["connection"] = slices.Sorted(maps.Keys(c.Connections))
@@ -182,6 +183,7 @@ func (p *listPage) narrow(q url.Values, f record.Filter) {
 	}
 	for _, word := range slices.Sorted(maps.Keys(q)) {
 		if !slices.Contains(paging, word) {
+			p.query = append(p.query, pair{word, q.Get(word)})
 			p.Chips = append(p.Chips, chipLink{Text: p.t("list.chip", "word", p.known("word."+word, word), "value", p.value(word, q.Get(word))), Remove: p.address(q, word, "")})
 		}
 	}
@@ -209,7 +211,7 @@ func (p *listPage) value(word, value string) string {
 
 // verbs offers what can be done to everything that the filter finds.
 func (p *listPage) verbs(q url.Values, f record.Filter) {
-	if !f.Narrow() || p.Empty || !p.May() {
+	if !f.Narrow() || p.Empty {
 		return
 	}
 	q = maps.Clone(q)
@@ -230,6 +232,9 @@ var able = map[string]map[string][]string{
 func (s *sheet) verbLinks(n noun, state string, q url.Values) []verbLink {
 	var out []verbLink
 	for _, name := range able[n.Path][state] {
+		if !s.Can(n.Path, name) {
+			continue
+		}
 		key := "verb." + n.Path + "." + name
 		out = append(out, verbLink{
 			Text: s.t(key + ".review"), URL: "/" + n.Path + "/" + name + "?" + q.Encode(),
@@ -241,9 +246,6 @@ func (s *sheet) verbLinks(n noun, state string, q url.Values) []verbLink {
 
 // verbsOf offers what can be done to one row.
 func (s *sheet) verbsOf(n noun, state, id string) []verbLink {
-	if !s.May() {
-		return nil
-	}
 	return s.verbLinks(n, state, url.Values{"id": {id}})
 }
 

@@ -150,6 +150,9 @@ func (k *console) mailDocument(c *gin.Context, s *sheet) error {
 	if err != nil {
 		return err
 	}
+	if l.Gone {
+		return ats.Errorf(ats.NotFound, "no content of a mail %s is kept", c.Param("id"))
+	}
 	if l.Message == nil {
 		return ats.Errorf(ats.Denied, "the content of this mail is hidden; open its page and say why you look")
 	}
@@ -190,7 +193,7 @@ func (k *console) mailbox(c *gin.Context, s *sheet) error {
 		p.Newest = mailboxAddress(f.Company, "", "")
 	}
 	p.Companies = append(p.Companies, link{Text: s.t("list.all"), URL: "/mailbox", Active: f.Company == ""})
-	for _, company := range k.Tenants.Companies() {
+	for _, company := range s.firms.Companies() {
 		p.Companies = append(p.Companies, link{Text: s.Company(company.ID), URL: mailboxAddress(company.ID, "", ""), Active: company.ID == f.Company})
 		if k.boxed(company) {
 			p.Boxed = append(p.Boxed, s.Company(company.ID))

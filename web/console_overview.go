@@ -55,6 +55,10 @@ type companyRow struct {
 }
 
 func (k *console) overview(c *gin.Context, s *sheet) error {
+	if s.Who.Role == record.Recruiter { // to whom the company is everything
+		c.Redirect(http.StatusSeeOther, "/companies/"+url.PathEscape(s.Who.Company))
+		return nil
+	}
 	s.Nav = "overview"
 	p := overviewPage{sheet: s, Counts: s.Beat.Of("")}
 	p.Waiting = waiting(p.Counts)
@@ -214,10 +218,10 @@ func (p *overviewPage) company(row companyRow) []alert {
 // was good.
 func (k *console) companyRows(c *gin.Context, s *sheet) ([]companyRow, error) {
 	byID := map[string]companyRow{}
-	for _, status := range k.Tenants.Status() {
+	for _, status := range s.firms.Status() {
 		byID[status.Company] = companyRow{ID: status.Company, Status: status}
 	}
-	for _, company := range k.Tenants.Companies() {
+	for _, company := range s.firms.Companies() {
 		row := byID[company.ID]
 		row.ID, row.Company = company.ID, company
 		byID[company.ID] = row

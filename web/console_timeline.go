@@ -160,7 +160,10 @@ func (s *sheet) received(id string, rows []record.Delivery) step {
 	d := rows[0]
 	st := step{
 		At: d.ReceivedAt, What: s.t("step.delivery"), Text: s.t("step.delivery."+d.Door, "connection", d.Connection),
-		Codes: []pair{{s.t("field.size"), s.Num(d.Size) + " B"}}, Links: []link{{Text: s.Short(d.ID), URL: "/deliveries/" + d.ID}},
+		Codes: []pair{{s.t("field.size"), s.Num(d.Size) + " B"}},
+	}
+	if s.Sees("/deliveries/:id") {
+		st.Links = []link{{Text: s.Short(d.ID), URL: "/deliveries/" + d.ID}}
 	}
 	if d.Repeats > 0 {
 		st.More = s.t("step.delivery.repeats", "n", d.Repeats)
@@ -235,7 +238,10 @@ func (s *sheet) mailSteps(m record.Mail, tries []record.Attempt, said []record.M
 func (s *sheet) personal(d applicationDetail) []step {
 	var out []step
 	for _, c := range d.Consents {
-		at := []link{{Text: s.t("step.consent.text"), URL: "/consents/" + c.ID}}
+		var at []link
+		if s.Sees("/consents/:id") {
+			at = []link{{Text: s.t("step.consent.text"), URL: "/consents/" + c.ID}}
+		}
 		purpose := s.Word("purpose", c.Purpose)
 		out = append(out, step{
 			At: c.GivenAt, What: s.t("step.consent"), Text: s.t("step.consent.given", "purpose", purpose), Person: true, Links: at,
@@ -267,7 +273,7 @@ func (s *sheet) personal(d applicationDetail) []step {
 // Recipient is a recipient's name, or its id when it is not configured any
 // more.
 func (s *sheet) Recipient(id string) string {
-	if r, ok := s.k.Tenants.Shared().Recipients[id]; ok {
+	if r, ok := s.firms.Shared().Recipients[id]; ok {
 		if name := r.Name.In(s.Lang); name != "" {
 			return name
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/record"
+	"github.com/career-relay/connector/rules/access"
 	"github.com/career-relay/connector/web"
 )
 
@@ -58,11 +59,11 @@ func TestLogin(t *testing.T) {
 // quick are accounts that check passwords in no time.
 type quick struct{ web.Accounts }
 
-func (quick) Login(_ context.Context, _, password string) (string, error) {
+func (quick) Login(_ context.Context, name, password string, _ record.Visit) (record.Entry, error) {
 	if password != "a long password" {
-		return "", ats.Errorf(ats.Denied, "no")
+		return record.Entry{}, ats.Errorf(ats.Denied, "no")
 	}
-	return "SESSION", nil
+	return record.Entry{Token: "SESSION", User: name}, nil
 }
 
 func TestLoginLeadsNowhereElse(t *testing.T) {
@@ -198,5 +199,179 @@ func TestTheDemonstration(t *testing.T) {
 	o.postOps("/logout", url.Values{})
 	if got := o.show("/mailbox", "ja"); got.code != http.StatusSeeOther {
 		t.Errorf("after the logout: status %d", got.code)
+	}
+}
+
+// step sends the form of a step with the cookie of the one before.
+func (o *office) step(path, cookie string, form url.Values) page {
+	o.t.Helper()
+	o.cookie = ""
+	return o.postOps(path, form, func(r *http.Request) {
+		r.AddCookie(&http.Cookie{Name: "careerrelay_step", Value: cookie})
+		r.AddCookie(&http.Cookie{Name: "careerrelay_language", Value: "en"})
+	})
+}
+
+func TestTheCodeComesAfterThePassword(t *testing.T) {
+	o := newOffice(t)
+	secret, codes := o.withFactor("megumi")
+	o.wait(time.Minute)
+	got := o.tries("megumi", "a long password")
+	if at := got.header.Get("Location"); at != "/login/code?to=%2Fjobs%3Fstate%3Ddead" || sessionIn(got) != "" {
+		t.Fatalf("the password leads to %q with the session %q", at, sessionIn(got))
+	}
+	half := set(got, "careerrelay_step")
+	o.cookie = half
+	if got := o.show("/jobs", "en"); got.code != http.StatusSeeOther {
+		t.Errorf("half a login opens pages: status %d", got.code)
+	}
+	wrong := o.step("/login/code", half, url.Values{"code": {"000000"}})
+	if wrong.code != http.StatusUnauthorized || !strings.Contains(wrong.body, "was used before") {
+		t.Errorf("a wrong code: status %d\n%s", wrong.code, wrong.body)
+	}
+	in := o.step(got.header.Get("Location"), half, url.Values{"code": {access.Code(secret, access.Step(o.clock()))}})
+	if in.code != http.StatusSeeOther || in.header.Get("Location") != "/jobs?state=dead" || sessionIn(in) == "" || sessionIn(in) == half {
+		t.Fatalf("the code: status %d to %q", in.code, in.header.Get("Location"))
+	}
+	again := o.step("/login/code", set(o.tries("megumi", "a long password"), "careerrelay_step"), url.Values{"code": {access.Code(secret, access.Step(o.clock()))}})
+	if again.code != http.StatusUnauthorized {
+		t.Errorf("the same code again: status %d", again.code)
+	}
+	recovered := o.step("/login/code", set(o.tries("megumi", "a long password"), "careerrelay_step"), url.Values{"code": {codes[0]}})
+	if recovered.code != http.StatusSeeOther || sessionIn(recovered) == "" {
+		t.Errorf("a recovery code: status %d", recovered.code)
+	}
+}
+
+func TestGuessingCodesIsSlow(t *testing.T) {
+	o := newOffice(t)
+	secret, _ := o.withFactor("megumi")
+	o.wait(time.Minute)
+	half, limited := "", 0
+	for i := range 11 {
+		if i%5 == 0 {
+			half = set(o.tries("megumi", "a long password"), "careerrelay_step")
+		}
+		if o.step("/login/code", half, url.Values{"code": {fmt.Sprint("guess", i)}}).code == http.StatusTooManyRequests {
+			limited++
+		}
+	}
+	if limited != 1 {
+		t.Errorf("%d of 11 guesses were refused, want 1", limited)
+	}
+	if got := o.step("/login/code", half, url.Values{"code": {access.Code(secret, access.Step(o.clock()))}}); got.code != http.StatusTooManyRequests {
+		t.Errorf("then the right one: status %d", got.code)
+	}
+}
+
+func TestARoleThatNeedsASecondFactor(t *testing.T) {
+	o := newOffice(t)
+	o.shared.Access = access.Settings{SecondFactor: []record.Role{record.Admin}}
+	o.user("boss", record.Admin)
+	o.user("megumi", record.Operator)
+	if got := o.tries("megumi", "a long password"); sessionIn(got) == "" {
+		t.Errorf("an operator needs none: to %q", got.header.Get("Location"))
+	}
+	got := o.tries("boss", "a long password")
+	if at := got.header.Get("Location"); at != "/login/factor?to=%2Fjobs%3Fstate%3Ddead" || sessionIn(got) != "" {
+		t.Fatalf("the password leads to %q", at)
+	}
+	half := set(got, "careerrelay_step")
+	page := o.ask(http.MethodGet, "/login/factor", "", func(r *http.Request) { r.AddCookie(&http.Cookie{Name: "careerrelay_step", Value: half}) })
+	secret := o.store.NewFactor(half)
+	if !strings.Contains(page.body, `<svg class="qr"`) || !strings.Contains(page.body, access.SecretText(secret)) || !strings.Contains(page.body, "otpauth://totp/") {
+		t.Errorf("the page has no secret:\n%s", page.body)
+	}
+	if got := o.step("/login/factor", half, url.Values{"code": {"000000"}}); got.code != http.StatusUnauthorized || sessionIn(got) != "" {
+		t.Errorf("a wrong code: status %d", got.code)
+	}
+	in := o.step("/login/factor?to=/audit", half, url.Values{"code": {access.Code(secret, access.Step(o.clock()))}})
+	if in.code != http.StatusOK || strings.Count(in.body, "<li><code>") != 10 || !strings.Contains(in.body, `href="/audit"`) {
+		t.Fatalf("status %d\n%s", in.code, in.body)
+	}
+	if a, err := o.store.Session(t.Context(), sessionIn(in), time.Hour); err != nil || a.Role != record.Admin {
+		t.Errorf("got %+v (%v)", a, err)
+	}
+}
+
+// TestAStrangerLocksNobodyOut: whoever guesses at a name makes other strangers
+// wait, and not its user.
+func TestAStrangerLocksNobodyOut(t *testing.T) {
+	o := newOffice(t, func(o *office) { o.ops.Accounts = quick{o.store} })
+	device := set(o.tries("megumi", "a long password"), "careerrelay_device")
+	if device == "" {
+		t.Fatal("the browser is not known again")
+	}
+	from := func(value string) func(*http.Request) {
+		return func(r *http.Request) { r.AddCookie(&http.Cookie{Name: "careerrelay_device", Value: value}) }
+	}
+	for i := range 60 {
+		o.tries(fmt.Sprint("megumi", strings.Repeat("x", i%3)), fmt.Sprint("guess ", i))
+	}
+	for name, tt := range map[string]struct {
+		user, password string
+		cookie         func(*http.Request)
+		code           int
+	}{
+		"the user, from a known browser":        {"megumi", "a long password", from(device), http.StatusSeeOther},
+		"the user, from a new one":              {"megumi", "a long password", func(*http.Request) {}, http.StatusTooManyRequests},
+		"somebody with a made-up mark":          {"megumi", "a long password", from("GUESS.GUESS"), http.StatusTooManyRequests},
+		"somebody with the mark of another one": {"ryo", "a long password", from(device), http.StatusTooManyRequests},
+	} {
+		if got := o.tries(tt.user, tt.password, tt.cookie); got.code != tt.code {
+			t.Errorf("%s: status %d, want %d", name, got.code, tt.code)
+		}
+	}
+	for i := range 6 {
+		if got := o.tries("megumi", "guess", from(device)); (got.code == http.StatusTooManyRequests) != (i == 5) {
+			t.Errorf("guess %d from a known browser: status %d", i, got.code)
+		}
+	}
+}
+
+func TestCookiesOverHTTPS(t *testing.T) {
+	o := newOffice(t)
+	o.user("megumi", record.Operator)
+	https := func(r *http.Request) { r.Header.Set("X-Forwarded-Proto", "https") }
+	got := o.tries("megumi", "a long password", https)
+	cookies := got.header.Values("Set-Cookie")
+	if len(cookies) == 0 {
+		t.Fatal("no cookies")
+	}
+	for _, c := range cookies {
+		for _, want := range []string{"__Host-careerrelay_", "; Path=/;", "HttpOnly", "Secure", "SameSite=Lax"} {
+			if !strings.Contains(c, want) || strings.Contains(c, "Domain") {
+				t.Errorf("the cookie %q lacks %s", c, want)
+			}
+		}
+	}
+	session := set(got, "__Host-careerrelay_session")
+	for name, tt := range map[string]struct {
+		cookie string
+		code   int
+	}{
+		"its own name":                     {"__Host-careerrelay_session", http.StatusOK},
+		"one that a neighbour could plant": {"careerrelay_session", http.StatusSeeOther},
+	} {
+		got := o.ask(http.MethodGet, "/jobs", "", https, func(r *http.Request) { r.AddCookie(&http.Cookie{Name: tt.cookie, Value: session}) })
+		if got.code != tt.code {
+			t.Errorf("%s: status %d, want %d", name, got.code, tt.code)
+		}
+	}
+}
+
+func TestASessionThatLiesIdleEnds(t *testing.T) {
+	o := newOffice(t)
+	o.shared.Access.Idle = ats.Duration(30 * time.Minute)
+	o.login(record.Viewer)
+	for range 3 {
+		o.wait(20 * time.Minute)
+		if got := o.show("/jobs", "ja"); got.code != http.StatusOK {
+			t.Fatalf("in use: status %d", got.code)
+		}
+	}
+	o.wait(30 * time.Minute)
+	if got := o.show("/jobs", "ja"); got.code != http.StatusSeeOther {
+		t.Errorf("after half an hour: status %d", got.code)
 	}
 }

@@ -44,14 +44,14 @@ func openAPI(routes []apiRoute, version string) map[string]any {
 
 var securitySchemes = map[string]any{"token": map[string]any{
 	"type": "http", "scheme": "bearer",
-	"description": "OPS_TOKEN, or a token made by careerrelay user token, with the role viewer, operator or admin.",
+	"description": "OPS_TOKEN, or a token made by careerrelay token add or in the console. It has a role, scopes (read, write, reveal, admin) and perhaps one company, whose rows are then all that there are.",
 }}
 
 // operation describes one route.
 func (r apiRoute) operation() map[string]any {
 	op := map[string]any{
 		"operationId": r.id, "summary": r.summary, "tags": []any{strings.Split(r.path, "/")[1]},
-		"description": "Needs the role " + string(r.role) + ".",
+		"description": r.needs(),
 		"responses":   r.responses(),
 	}
 	if parameters := r.parameters(); len(parameters) > 0 {
@@ -61,6 +61,15 @@ func (r apiRoute) operation() map[string]any {
 		op["requestBody"] = map[string]any{"required": true, "content": content(ref(r.body))}
 	}
 	return op
+}
+
+// needs says what a token must have.
+func (r apiRoute) needs() string {
+	text := "Needs the role " + string(r.role)
+	if recruiters[r.method+" "+apiBase+ginPath(r.path)] {
+		text += " or recruiter"
+	}
+	return text + " and the scope " + string(r.need()) + "."
 }
 
 var pathWord = regexp.MustCompile(`\{(\w+)\}`)
@@ -110,8 +119,8 @@ func (r apiRoute) responses() map[string]any {
 	}
 	out := map[string]any{
 		"200": answered("Done", schema),
-		"401": refused("No token, or one that is not known"),
-		"403": refused("The token's role does not allow this"),
+		"401": refused("No token, or one that is not known, was revoked or has ended"),
+		"403": refused("The token's role or scopes do not allow this"),
 		"503": refused("Something we need does not answer; nothing was changed"),
 	}
 	if len(r.query) > 0 || r.body != "" {

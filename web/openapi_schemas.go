@@ -284,5 +284,53 @@ var schemas = map[string]shape{
 		file text
 		hash text
 		applied_at time
+		generation int The number of the change that put it into force, over all files since the process began.
+		changes []Change? Of the last time.
 		errors []text Each with file and line.`},
+	"Change": {text: "One setting that the last change of a file changed. Secrets are not shown.", lines: `
+		key text Empty when what changed is not shown.
+		before text Empty when the setting was not there.
+		after text Empty when it is gone.`},
+	"User": {text: "An account of the console.", lines: `
+		id text
+		name text
+		role text
+		company text? Of a recruiter.
+		provider text? Issuer of an account that signs in there.
+		second_factor bool
+		recovery_codes int Unused ones.
+		created_at time
+		login_at time?
+		disabled bool`},
+	"Session": {text: "Somebody signed in to the console.", lines: `
+		id text
+		user text
+		agent text
+		created_at time
+		seen_at time
+		expires_at time
+		current bool`},
+	"Token": {text: "What lets a program use the API in the name of a user.", lines: `
+		id text
+		user text
+		name text
+		role text
+		company text? The only one that it sees.
+		scopes text With blanks between.
+		created_at time
+		expires_at time?
+		used_on text? The last day, in UTC.
+		revoked_at time?`},
+	"TokenOrder": {closed: true, lines: `
+		user text
+		name text What it is for.
+		role text? At most the user's, which is the default.
+		company text? The only one that it shall see.
+		scopes text? read, write, reveal, admin; default: what the role allows.
+		expires_at time?`},
+	"NewToken": {lines: `
+		token text Shown this once.`},
+	"Verification": {lines: `
+		entries int That follow from one another.
+		anchor text The end of the log, to be kept elsewhere.`},
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/record"
+	"github.com/career-relay/connector/rules/access"
 )
 
 // A desk is what console and API have in common.
@@ -29,6 +30,7 @@ const opsBody = 64 << 10
 // API needs a login or a token; see scrape for /metrics.
 func Ops(d Deps) http.Handler {
 	k := &desk{Deps: d, pulse: &pulse{desk: d.Desk, now: d.Now}}
+	k.Desk = fence{d.Desk}
 	d.Metrics.watch(k.level)
 	e := engine(d)
 	e.Use(d.Metrics.measure("ops", d.Now), opsGuard)
@@ -61,10 +63,10 @@ func opsGuard(c *gin.Context) {
 // level is what a scrape reads.
 func (k *desk) level(ctx context.Context) level {
 	l := level{now: k.Now(), broken: map[string]int{}}
-	for _, s := range k.Tenants.Status() {
+	for _, s := range k.Deps.Tenants.Status() {
 		l.broken[s.Company] = len(s.Errors)
 	}
-	l.beat, l.err = k.pulse.feel(ctx)
+	l.beat, l.err = k.pulse.whole(ctx)
 	return l
 }
 
@@ -91,7 +93,7 @@ func (k *desk) bearer(r *http.Request) (record.Actor, error) {
 		return record.Actor{}, ats.Errorf(ats.Denied, "no token; send Authorization: Bearer TOKEN with OPS_TOKEN or a token made by careerrelay user token")
 	}
 	if k.OpsToken != "" && equal(token, string(k.OpsToken)) {
-		return record.Actor{Name: "token:ops", Role: record.Admin}, nil
+		return record.Actor{Name: "token:ops", Role: record.Admin, Scopes: access.AllScopes}, nil
 	}
 	who, err := k.Accounts.Token(r.Context(), token)
 	if ats.FaultOf(err) == ats.Denied {

@@ -175,7 +175,7 @@ func (k *desk) batch(ctx context.Context, id string) (b batchDetail, err error) 
 
 // account sums up a company's ledger under the policy in force.
 func (k *desk) account(ctx context.Context, company string) (record.Account, error) {
-	c, err := k.Tenants.Company(company)
+	c, err := k.Tenants(ctx).Company(company)
 	if err != nil {
 		return record.Account{}, err
 	}
@@ -185,7 +185,7 @@ func (k *desk) account(ctx context.Context, company string) (record.Account, err
 // accounts sums up every ledger, without the entries.
 func (k *desk) accounts(ctx context.Context) ([]record.Account, error) {
 	all := []record.Account{}
-	for _, c := range k.Tenants.Companies() {
+	for _, c := range k.Tenants(ctx).Companies() {
 		a, err := k.Desk.Account(ctx, c.ID, c.Relay.Policy)
 		if err != nil {
 			return nil, err

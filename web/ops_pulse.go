@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,9 +37,23 @@ const (
 	lately = 24 * time.Hour
 )
 
-// feel returns the last beat, or a new one when that is too old. While one
-// caller reads, the others get the old one.
+// feel returns the beat of what whoever asks may see.
 func (p *pulse) feel(ctx context.Context) (beat, error) {
+	_, company, err := within(ctx)
+	if err != nil {
+		return beat{}, err
+	}
+	b, err := p.whole(ctx)
+	if company != "" {
+		b.Pulse = pulseOf(b.Pulse, company)
+		b.Brakes = slices.DeleteFunc(slices.Clone(b.Brakes), func(k record.Brake) bool { return k.Company != company })
+	}
+	return b, err
+}
+
+// whole returns the last beat, or a new one when that is too old. While one
+// caller reads, the others get the old one.
+func (p *pulse) whole(ctx context.Context) (beat, error) {
 	now := p.now()
 	if last, ok := p.known(now); ok {
 		return last, nil

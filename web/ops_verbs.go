@@ -59,7 +59,7 @@ var (
 		true,
 	}
 	batchNoun = noun{"batches", "batch", []string{"id", "company", "state"}, record.States("batch"), false}
-	auditNoun = noun{"audit", "audit entry", []string{"id", "company", "since"}, nil, false}
+	auditNoun = noun{"audit", "audit entry", []string{"id", "company", "actor", "verb", "noun", "since", "until"}, nil, false}
 )
 
 // nouns lists the rows that can be searched, in the order in which a filter

@@ -114,6 +114,10 @@ type Desk interface {
 	Referral(ctx context.Context, id string) (record.Referral, error)
 	Account(ctx context.Context, company string, p credit.Policy) (record.Account, error)
 	Audits(ctx context.Context, f record.Filter) ([]record.Audit, error)
+	WalkAudit(ctx context.Context, f record.Filter, each func(record.Audit) error) error
+	VerifyAudit(ctx context.Context) (int, error)
+	AuditAnchor(ctx context.Context) (string, error)
+	CheckAnchor(ctx context.Context, anchor string) error
 	Audit(ctx context.Context, actor record.Actor, a record.Audit) error
 
 	RetryJobs(ctx context.Context, o record.Order) (record.Done, error)
@@ -131,11 +135,34 @@ type Desk interface {
 
 // Accounts knows who may use the console and the API.
 type Accounts interface {
-	Login(ctx context.Context, name, password string) (token string, err error)
+	Login(ctx context.Context, name, password string, v record.Visit) (record.Entry, error)
+	Arriving(ctx context.Context, token string) (record.Entry, error)
+	EnterCode(ctx context.Context, token, code string, v record.Visit) (record.Entry, error)
+	Admit(ctx context.Context, who record.Identity, v record.Visit) (record.Entry, error)
 	Logout(ctx context.Context, token string) error
-	Session(ctx context.Context, token string) (record.Actor, error)
+	Session(ctx context.Context, token string, idle time.Duration) (record.Actor, error)
 	Token(ctx context.Context, token string) (record.Actor, error)
+	Device(user string) string
+	Knows(user, device string) bool
+
+	NewFactor(session string) []byte
+	SetFactor(ctx context.Context, session, code string, v record.Visit) (record.Entry, []string, error)
+	RenewRecovery(ctx context.Context, session, code string) ([]string, error)
+	ResetFactor(ctx context.Context, actor record.Actor, name, reason string) error
+	ChangePassword(ctx context.Context, session, old, password string) (token string, err error)
+
 	Users(ctx context.Context) ([]record.User, error)
+	User(ctx context.Context, name string) (record.User, error)
+	SaveUser(ctx context.Context, actor record.Actor, u record.User, password string) (record.User, error)
+	ChangeRole(ctx context.Context, actor record.Actor, name string, role record.Role, company, reason string) error
+	DisableUser(ctx context.Context, actor record.Actor, name, reason string) error
+	EnableUser(ctx context.Context, actor record.Actor, name, reason string) error
+	Sessions(ctx context.Context, user, current string, idle time.Duration) ([]record.Session, error)
+	EndSession(ctx context.Context, actor record.Actor, id, of string) error
+	EndSessions(ctx context.Context, actor record.Actor, user, except, reason string) error
+	Tokens(ctx context.Context, user string) ([]record.Token, error)
+	MakeToken(ctx context.Context, actor record.Actor, k record.Token) (string, error)
+	RevokeToken(ctx context.Context, actor record.Actor, id, of, reason string) error
 }
 
 // statuses translates faults for HTTP. A redelivery is a success to its sender.

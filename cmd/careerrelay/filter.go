@@ -25,6 +25,7 @@ var usages = map[string]string{
 	"company": "of this company", "connection": "through this connection", "vendor": "from this ATS",
 	"state": "in this state", "kind": "of this kind", "purpose": "for this purpose", "recipient": "to this recipient",
 	"error": "whose error or reason contains this", "application": "of this application (the vendor's id)",
+	"actor": "by this actor: user:hana, token:hana/ci, cli:root, system", "verb": "what was done: reveal, release, …", "noun": "to this kind of thing: mail, user, …",
 	"batch": "of this batch", "after": "beyond this id: the next page",
 }
 

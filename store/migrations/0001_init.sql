@@ -394,16 +394,30 @@ CREATE TABLE audit (
 );
 CREATE INDEX audit_subject ON audit (subject, seq);
 CREATE INDEX audit_company ON audit (company, seq);
+CREATE INDEX audit_actor ON audit (actor, seq);
 
 CREATE TABLE users (
 	id          TEXT PRIMARY KEY,
 	name        TEXT NOT NULL,
-	password    TEXT NOT NULL,
 	role        TEXT NOT NULL,
+	company     TEXT NOT NULL DEFAULT '',
+	issuer      TEXT NOT NULL DEFAULT '',
+	subject     TEXT NOT NULL DEFAULT '',
+	password    TEXT NOT NULL,
+	code_step   BIGINT NOT NULL DEFAULT 0,
 	created_at  BIGINT NOT NULL,
-	disabled_at BIGINT NOT NULL DEFAULT 0
+	login_at    BIGINT NOT NULL DEFAULT 0,
+	disabled_at BIGINT NOT NULL DEFAULT 0,
+	factor      BYTES
 );
 CREATE UNIQUE INDEX users_name ON users (name);
+CREATE UNIQUE INDEX users_subject ON users (issuer, subject) WHERE subject <> '';
+
+CREATE TABLE recovery_codes (
+	hash    BYTES PRIMARY KEY,
+	user_id TEXT NOT NULL
+);
+CREATE INDEX recovery_codes_user ON recovery_codes (user_id);
 
 CREATE TABLE tokens (
 	id         TEXT PRIMARY KEY,
@@ -411,17 +425,28 @@ CREATE TABLE tokens (
 	name       TEXT NOT NULL,
 	hash       BYTES NOT NULL,
 	role       TEXT NOT NULL,
+	company    TEXT NOT NULL DEFAULT '',
+	scopes     TEXT NOT NULL,
 	created_at BIGINT NOT NULL,
+	expires_at BIGINT NOT NULL DEFAULT 0,
+	used_on    TEXT NOT NULL DEFAULT '',
 	revoked_at BIGINT NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX tokens_hash ON tokens (hash);
 
 CREATE TABLE sessions (
-	hash       BYTES PRIMARY KEY,
+	id         TEXT PRIMARY KEY,
+	hash       BYTES NOT NULL,
 	user_id    TEXT NOT NULL,
+	step       TEXT NOT NULL,
+	tries      BIGINT NOT NULL DEFAULT 0,
+	agent      TEXT NOT NULL,
 	created_at BIGINT NOT NULL,
+	seen_at    BIGINT NOT NULL,
 	expires_at BIGINT NOT NULL
 );
+CREATE UNIQUE INDEX sessions_hash ON sessions (hash);
+CREATE INDEX sessions_user ON sessions (user_id);
 
 CREATE TABLE brakes (
 	id          TEXT PRIMARY KEY,

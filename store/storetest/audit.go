@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +52,81 @@ var auditTests = map[string]func(*testing.T, *bench){
 			wantFault(t, err, ats.Invalid)
 		}
 	},
+	"entries are filtered, and handed out oldest first": func(t *testing.T, b *bench) {
+		for _, a := range []record.Audit{
+			{Verb: "reveal", Noun: "mail", Subject: "m-1", Company: "acme"},
+			{Verb: "stop", Noun: "mail", Subject: "m-1", Company: "acme"},
+			{Verb: "reveal", Noun: "delivery", Subject: "d-1", Company: "globex"},
+		} {
+			if err := b.Audit(t.Context(), operator, a); err != nil {
+				t.Fatal(err)
+			}
+			b.clock.Pass(time.Hour)
+		}
+		if err := b.Audit(t.Context(), record.System, record.Audit{Verb: "reveal", Noun: "mail", Subject: "m-2", Company: "globex"}); err != nil {
+			t.Fatal(err)
+		}
+		for name, c := range map[string]struct {
+			f    record.Filter
+			want []int64
+		}{
+			"all":                        {record.Filter{}, []int64{1, 2, 3, 4}},
+			"by actor":                   {record.Filter{Actor: "system"}, []int64{4}},
+			"by verb":                    {record.Filter{Verb: "reveal"}, []int64{1, 3, 4}},
+			"by kind of thing":           {record.Filter{Noun: "mail"}, []int64{1, 2, 4}},
+			"by subject":                 {record.Filter{ID: "m-1"}, []int64{1, 2}},
+			"by company and verb":        {record.Filter{Company: "globex", Verb: "reveal"}, []int64{3, 4}},
+			"since":                      {record.Filter{Since: b.clock.Now().Add(-time.Hour)}, []int64{3, 4}},
+			"by an actor of another day": {record.Filter{Actor: operator.Name, Until: b.clock.Now().Add(-3 * time.Hour)}, nil},
+		} {
+			var got []int64
+			if err := b.WalkAudit(t.Context(), c.f, func(a record.Audit) error { got = append(got, a.Seq); return nil }); err != nil {
+				t.Fatal(err)
+			}
+			listed, err := b.Audits(t.Context(), c.f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var seqs []int64
+			for _, a := range listed {
+				seqs = append([]int64{a.Seq}, seqs...)
+			}
+			if !slices.Equal(got, c.want) || !slices.Equal(seqs, c.want) {
+				t.Errorf("%s: handed out %v, listed %v, want %v", name, got, seqs, c.want)
+			}
+		}
+	},
+	"an anchor kept elsewhere finds a log made anew": func(t *testing.T, b *bench) {
+		if anchor, err := b.AuditAnchor(t.Context()); anchor != "" || err != nil {
+			t.Errorf("of an empty log: got %q (%v)", anchor, err)
+		}
+		b.note(t, 3)
+		anchor, err := b.AuditAnchor(t.Context())
+		if err != nil || !strings.HasPrefix(anchor, "3:") {
+			t.Fatalf("got %q (%v)", anchor, err)
+		}
+		b.note(t, 2)
+		if err := b.CheckAnchor(t.Context(), anchor); err != nil {
+			t.Errorf("of a log that went on: %v", err)
+		}
+		last, err := b.AuditAnchor(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Somebody puts an older copy of the database back: it is sound in itself.
+		b.exec(t, `DELETE FROM audit WHERE seq > 3`)
+		b.exec(t, `DELETE FROM meta WHERE name = 'audit_head'`)
+		if n, err := b.VerifyAudit(t.Context()); n != 3 || err != nil {
+			t.Errorf("verified: got %d (%v)", n, err)
+		}
+		wantFault(t, b.CheckAnchor(t.Context(), last), ats.Conflict)
+		b.clock.Pass(time.Hour)
+		b.note(t, 2)
+		wantFault(t, b.CheckAnchor(t.Context(), last), ats.Conflict)
+		for _, wrong := range []string{"", "3", "x:" + strings.Repeat("0", 64), "0:" + strings.Repeat("0", 64), "3:00"} {
+			wantFault(t, b.CheckAnchor(t.Context(), wrong), ats.Invalid)
+		}
+	},
 	"entries at the same time make one chain": func(t *testing.T, b *bench) {
 		other := b.open(t)
 		errs := together(40, func(i int) error {
@@ -81,15 +157,19 @@ var auditTests = map[string]func(*testing.T, *bench){
 			sound      int
 			statements []string
 		}{
-			"a changed reason":        {2, []string{`UPDATE audit SET reason = 'other' WHERE seq = 3`}},
-			"a changed time":          {0, []string{`UPDATE audit SET at = at + 1 WHERE seq = 1`}},
-			"a changed actor":         {4, []string{`UPDATE audit SET actor = 'user:mallory' WHERE seq = 5`}},
-			"text moved between":      {1, []string{`UPDATE audit SET noun = noun || 'x', verb = substr(verb, 1, 5) WHERE seq = 2`}},
-			"an entry taken out":      {2, []string{`DELETE FROM audit WHERE seq = 3`}},
-			"the first taken out":     {0, []string{`DELETE FROM audit WHERE seq = 1`}},
-			"the end cut off":         {3, []string{`DELETE FROM audit WHERE seq > 3`}},
-			"everything removed":      {0, []string{`DELETE FROM audit`}},
-			"an entry added":          {5, []string{`INSERT INTO audit SELECT 6, at, actor, verb, noun, subject, company, reason, detail, hash FROM audit WHERE seq = 5`}},
+			"a changed reason":    {2, []string{`UPDATE audit SET reason = 'other' WHERE seq = 3`}},
+			"a changed time":      {0, []string{`UPDATE audit SET at = at + 1 WHERE seq = 1`}},
+			"a changed actor":     {4, []string{`UPDATE audit SET actor = 'user:mallory' WHERE seq = 5`}},
+			"text moved between":  {1, []string{`UPDATE audit SET noun = noun || 'x', verb = substr(verb, 1, 5) WHERE seq = 2`}},
+			"an entry taken out":  {2, []string{`DELETE FROM audit WHERE seq = 3`}},
+			"the first taken out": {0, []string{`DELETE FROM audit WHERE seq = 1`}},
+			"the end cut off":     {3, []string{`DELETE FROM audit WHERE seq > 3`}},
+			"everything removed":  {0, []string{`DELETE FROM audit`}},
+			"an entry added":      {5, []string{`INSERT INTO audit SELECT 6, at, actor, verb, noun, subject, company, reason, detail, hash FROM audit WHERE seq = 5`}},
+			"one put in between": {2, []string{
+				`UPDATE audit SET seq = seq + 10 WHERE seq > 2`, `UPDATE audit SET seq = seq - 9 WHERE seq > 10`,
+				`INSERT INTO audit SELECT 3, at, actor, verb, noun, subject, company, reason, detail, hash FROM audit WHERE seq = 2`,
+			}},
 			"the rest moved up":       {2, []string{`DELETE FROM audit WHERE seq = 3`, `UPDATE audit SET seq = 3 WHERE seq = 4`, `UPDATE audit SET seq = 4 WHERE seq = 5`}},
 			"two entries swapped":     {1, []string{`UPDATE audit SET seq = 9 WHERE seq = 2`, `UPDATE audit SET seq = 2 WHERE seq = 3`, `UPDATE audit SET seq = 3 WHERE seq = 9`}},
 			"an entry changed twice…": {3, []string{`UPDATE audit SET subject = 'x' WHERE seq = 4`, `UPDATE audit SET hash = hash || '' WHERE seq = 4`}},
