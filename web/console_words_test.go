@@ -12,7 +12,7 @@ import (
 // grouped are the keys that are put together while a page is made: those of a
 // group begin with its name.
 var grouped = []string{
-	"action.", "alert.", "application.lead.", "clock.", "company.h1.", "company.lead.", "count.", "credit.", "deed.", "delivery.h1.", "delivery.lead.", "door.",
+	"action.", "alert.", "batch.", "fault.", "hold.view.", "application.lead.", "clock.", "company.h1.", "company.lead.", "count.", "credit.", "deed.", "delivery.h1.", "delivery.lead.", "door.",
 	"empty.", "help.state.", "help.word.", "how.", "job.lead.", "kind.", "language.", "letter.", "list.title", "mail.h1.", "mail.hint.", "mode.", "nav.", "noun.",
 	"noun1.", "order.", "passed.", "promise.", "purpose.", "referral.lead.", "relay.", "reveal.", "reversal.", "role.", "say.", "side.", "since.", "sorry.", "state.",
 	"step.attempt.", "step.delivery.", "transport.", "trigger.", "unknown.", "verb.", "word.",

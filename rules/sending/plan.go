@@ -261,6 +261,7 @@ type Moment struct {
 	Brake      string // kind of an open brake
 	Stopped    bool   // a person must release it
 	Released   bool   // a person did: age and volume no longer count
+	Urgent     bool   // a person wants it now: the window does not count
 	DecidedAt  time.Time
 	Due        time.Time
 	Now        time.Time
@@ -294,7 +295,7 @@ func Recheck(s Settings, cal Calendar, m Moment) (v Verdict, until time.Time, co
 		return HoldBack, time.Time{}, CodeMaxAge
 	case m.Brake != "":
 		return Wait, m.Now.Add(5 * time.Minute), CodeBrake
-	case !cal.Open(m.Now):
+	case !m.Urgent && !cal.Open(m.Now):
 		return Wait, cal.Next(m.Now), CodeWindow
 	case s.Mode == LinkOnly:
 		return Cancel, time.Time{}, CodeLinkOnly
