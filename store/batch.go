@@ -139,10 +139,10 @@ func candidates(ctx context.Context, q querier, v verb, c clause, limit int) ([]
 }
 
 // beyond is c from an id on.
-func (c clause) beyond(v verb, id string) clause {
-	c.conditions, c.args = append([]string(nil), c.conditions...), append([]any(nil), c.args...)
-	c.add(v.key+` > ?`, id)
-	return c
+func (c *clause) beyond(v verb, id string) clause {
+	on := clause{conditions: slices.Clone(c.conditions), args: slices.Clone(c.args)}
+	on.add(v.key+` > ?`, id)
+	return on
 }
 
 // preview divides what a filter finds, in steps, so that no statement takes long.
@@ -180,7 +180,7 @@ func (s *Store) preview(ctx context.Context, v verb, c clause, terms record.Term
 // an ats.Conflict error that names it.
 func (s *Store) startBatch(ctx context.Context, r record.Rerun, v verb, matched int) (string, error) {
 	id, q := s.newID(), r.Filter.Query().Encode()
-	same := s.hash("batch", v.name+" "+v.noun, q+" "+string(r.Filter.Email))
+	same := s.hash("batch", v.name+" "+v.noun, q+" "+r.Filter.Email)
 	sealed, err := s.sealAddress(ctx, id, r.Filter)
 	if err != nil {
 		return "", err

@@ -281,7 +281,7 @@ func TestVerbsOfTheAPI(t *testing.T) {
 			if (done.Batch != "") != (done.Changed != 1 && !done.DryRun) { // several at once, or step by step
 				t.Errorf("batch %q for %d changes", done.Batch, done.Changed)
 			}
-			if ids := append(done.IDs, done.Samples[""]...); len(ids) != done.Changed {
+			if ids := slices.Concat(done.IDs, done.Samples[""]); len(ids) != done.Changed {
 				t.Errorf("%d ids for %d changes", len(ids), done.Changed)
 			}
 			done.Batch, done.IDs, done.Samples = "", nil, nil

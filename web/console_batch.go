@@ -52,7 +52,7 @@ func (k *console) showBatch(c *gin.Context, s *sheet, code int, reason, problem 
 	}
 	if p.Stepwise() {
 		p.count()
-		f := record.Filter{Batch: d.Batch.ID, After: c.Query("after")}
+		f := record.Filter{Batch: d.ID, After: c.Query("after")}
 		page, err := fetch(ctx, f, k.Desk.Results, func(r record.Result) string { return r.ID })
 		if err != nil {
 			return err
@@ -62,18 +62,18 @@ func (k *console) showBatch(c *gin.Context, s *sheet, code int, reason, problem 
 			p.Older = "?after=" + url.QueryEscape(page.Next) + "#results"
 		}
 	}
-	s.Nav, s.Path = "batches", "/batches/"+url.PathEscape(d.Batch.ID)
+	s.Nav, s.Path = "batches", "/batches/"+url.PathEscape(d.ID)
 	title := "batch.h1"
 	if p.Stepwise() {
 		title = "batch.h1.steps"
 	}
 	s.Title = s.t(title, "changed", s.Count(d.Noun, d.Changed), "matched", s.Count(d.Noun, d.Matched), "over", s.Num(p.Over))
-	k.render(c, code, "batch", p)
+	k.render(c, code, "batch", &p)
 	return nil
 }
 
 // Stepwise reports whether the workers carry the batch out, item by item.
-func (p batchPage) Stepwise() bool { return p.Row.Halt > 0 }
+func (p *batchPage) Stepwise() bool { return p.Row.Halt > 0 }
 
 // count sums up how far the batch is.
 func (p *batchPage) count() {
@@ -104,7 +104,7 @@ func (p *batchPage) count() {
 }
 
 // Moves are what can be done to the batch now.
-func (p batchPage) Moves() []string {
+func (p *batchPage) Moves() []string {
 	switch {
 	case !p.May() || !p.Stepwise():
 		return nil
@@ -117,7 +117,7 @@ func (p batchPage) Moves() []string {
 }
 
 // Result writes the state of an item.
-func (p batchPage) Result(state string) any { return p.Chip("results", state) }
+func (p *batchPage) Result(state string) any { return p.Chip("results", state) }
 
 // moveBatchPage pauses, resumes or cancels a batch.
 func (k *console) moveBatchPage(verb string) showing {
@@ -129,6 +129,7 @@ func (k *console) moveBatchPage(verb string) showing {
 			return k.showBatch(c, s, http.StatusBadRequest, reason, s.t("reason.missing"))
 		case ats.Conflict:
 			return k.showBatch(c, s, http.StatusConflict, reason, s.t("batch.moved"))
+		default:
 		}
 		if err != nil {
 			return err

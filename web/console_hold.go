@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -124,10 +125,7 @@ func viewOf(name string) string {
 }
 
 func (p holdPage) to(word, value string) string {
-	q := url.Values{}
-	for w, v := range p.address {
-		q[w] = v
-	}
+	q := maps.Clone(p.address)
 	if word != "" {
 		q.Set(word, value)
 	}
@@ -151,6 +149,7 @@ func (k *console) editPage(c *gin.Context, s *sheet) error {
 	switch ats.FaultOf(err) {
 	case ats.Invalid, ats.Conflict:
 		return k.showHold(c, s, status(err), id, line, reason, err.Error())
+	default:
 	}
 	if err != nil {
 		return err
@@ -166,6 +165,7 @@ func (k *console) askPage(c *gin.Context, s *sheet) error {
 	switch ats.FaultOf(err) {
 	case ats.Invalid, ats.Conflict, ats.NotFound, ats.Busy:
 		return k.showHold(c, s, http.StatusConflict, id, "", reason, err.Error())
+	default:
 	}
 	if err != nil {
 		return err

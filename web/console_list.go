@@ -85,7 +85,7 @@ func listing[T any](k *console, c *gin.Context, s *sheet, n noun, read func(cont
 		p.verbs(q, f)
 	}
 	p.narrow(q, f)
-	k.render(c, code, n.Path, p)
+	k.render(c, code, n.Path, &p)
 	return nil
 }
 
@@ -223,10 +223,10 @@ func (p *listPage) verbs(q url.Values, f record.Filter) {
 }
 
 // Ticks reports whether the rows can be ticked: something can be done to them.
-func (p listPage) Ticks() bool { return p.May() && !p.Empty && len(able[p.Noun.Path][p.state]) > 0 }
+func (p *listPage) Ticks() bool { return p.May() && !p.Empty && len(able[p.Noun.Path][p.state]) > 0 }
 
 // Ticked are the verbs for what is ticked.
-func (p listPage) Ticked() []verbLink {
+func (p *listPage) Ticked() []verbLink {
 	return p.verbLinks(p.Noun, p.state, nil)
 }
 

@@ -178,7 +178,7 @@ func (o *office) work(until func() bool) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	stop()
-	<-ended
+	o.must(<-ended)
 	o.must(courier.Close())
 	if !until() {
 		o.t.Fatal("waited in vain for the worker")

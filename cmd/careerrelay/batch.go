@@ -78,9 +78,17 @@ func batchShow(s *settings) *cobra.Command {
 			}{b, progress, jobs})
 		}
 		facts := [][2]string{
-			{"batch", b.ID}, {"verb", b.Verb + " " + record.Plural(b.Noun)}, {"filter", cell(b.Filter)}, {"state", strings.TrimSpace(b.State + " " + b.Note)},
-			{"actor", b.Actor}, {"reason", b.Reason}, {"started", clock(b.CreatedAt)}, {"ended", clock(b.EndedAt)},
-			{"matched", strconv.Itoa(b.Matched)}, {"changed", strconv.Itoa(b.Changed)}, {"waiting", strconv.Itoa(progress.Waiting)},
+			{"batch", b.ID},
+			{"verb", b.Verb + " " + record.Plural(b.Noun)},
+			{"filter", cell(b.Filter)},
+			{"state", strings.TrimSpace(b.State + " " + b.Note)},
+			{"actor", b.Actor},
+			{"reason", b.Reason},
+			{"started", clock(b.CreatedAt)},
+			{"ended", clock(b.EndedAt)},
+			{"matched", strconv.Itoa(b.Matched)},
+			{"changed", strconv.Itoa(b.Changed)},
+			{"waiting", strconv.Itoa(progress.Waiting)},
 		}
 		for _, state := range slices.Sorted(maps.Keys(progress.Jobs)) {
 			facts = append(facts, [2]string{"jobs " + state, strconv.Itoa(progress.Jobs[state])})
