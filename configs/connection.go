@@ -3,6 +3,7 @@ package configs
 import (
 	"io/fs"
 	"slices"
+	"strconv"
 
 	"go.yaml.in/yaml/v3"
 
@@ -62,4 +63,41 @@ func (f *file) connection(path string, n *yaml.Node, own fs.FS) Connection {
 	}
 	f.decode(&common, path, &c)
 	return c
+}
+
+// SecretName names the secret of a number, from 0, as the file has it, such as
+// env:ACME_SECRET; never its value. A number without a name is its own.
+func (c Connection) SecretName(n int) string {
+	if names := c.SecretNames(); n < len(names) {
+		return names[n]
+	}
+	return "#" + strconv.Itoa(n+1)
+}
+
+// SecretNames names the secrets that the file lists under secrets, in their order.
+func (c Connection) SecretNames() []string {
+	var out []string
+	if c.settings == nil {
+		return nil
+	}
+	for pair := range slices.Chunk(c.settings.Content, 2) {
+		if pair[0].Value != "secrets" || pair[1].Kind != yaml.SequenceNode {
+			continue
+		}
+		for i, n := range pair[1].Content {
+			name := "#" + strconv.Itoa(i+1)
+			if n.Kind == yaml.MappingNode {
+				for part := range slices.Chunk(n.Content, 2) {
+					if part[0].Value == "value" {
+						n = part[1]
+					}
+				}
+			}
+			if known, ok := c.file.origin[n]; ok {
+				name = known
+			}
+			out = append(out, name)
+		}
+	}
+	return out
 }

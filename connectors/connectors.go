@@ -191,6 +191,16 @@ type (
 	}
 )
 
+// Verified checks the signature of p and counts from 1 which secret fitted; 0 when
+// the connector does not tell.
+func Verified(door Receiver, p Payload) (secret int, err error) {
+	if m, ok := door.(Matcher); ok {
+		n, err := m.Match(p)
+		return n + 1, err
+	}
+	return 0, door.Verify(p)
+}
+
 // A Reply is what a vendor reads in an answer besides the status code.
 type Reply struct {
 	Header http.Header

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/career-relay/connector/ats"
@@ -27,10 +28,19 @@ func (w *Worker) decode(ctx context.Context, j record.Job) (record.JobState, err
 		return "", err
 	}
 	if row.Disposition == record.Quarantined {
-		if problem := unverified(conn, d.Payload); problem != "" {
+		n, problem := unverified(conn, d.Payload)
+		if problem != "" {
 			return w.put(ctx, j, row, record.Quarantined, problem)
 		}
-		if err := w.Store.Reinstate(ctx, row.ID); err != nil {
+		if n > 0 {
+			row.Secret = company.Connections[row.Connection].SecretName(n - 1)
+		}
+		if r, ok := conn.(connectors.Redactor); ok {
+			d.Payload = r.Redact(d.Payload)
+		}
+		d.Payload.Header = maps.Clone(d.Payload.Header)
+		d.Payload.Header.Del("Authorization") // it was kept for this
+		if err := w.Store.Reinstate(ctx, row, d.Payload, company.Retention.Deliveries.Std()); err != nil {
 			return "", err
 		}
 	}
@@ -97,17 +107,19 @@ func (w *Worker) company(id string) (*configs.Company, error) {
 // configWait is how long a job waits for its company's configuration.
 const configWait = 10 * time.Minute
 
-// unverified asks for the signature of a quarantined delivery once more, and
-// returns why it stays where it is.
-func unverified(conn connectors.Connector, p connectors.Payload) string {
+// unverified asks for the signature of a quarantined delivery once more. It
+// returns the number of the secret that fits, from 1 and 0 if nobody knows, or why
+// the delivery stays where it is.
+func unverified(conn connectors.Connector, p connectors.Payload) (secret int, problem string) {
 	door, ok := conn.(connectors.Receiver)
 	if !ok {
-		return "this connection takes no webhooks"
+		return 0, "this connection takes no webhooks"
 	}
-	if err := door.Verify(p); err != nil {
-		return "signature still does not fit: " + scrub(err)
+	secret, err := connectors.Verified(door, p)
+	if err != nil {
+		return 0, "signature still does not fit: " + scrub(err)
 	}
-	return ""
+	return secret, ""
 }
 
 // put settles a delivery of which nothing follows.

@@ -28,7 +28,7 @@ type Store interface {
 	Delivery(ctx context.Context, id string) (record.Delivery, connectors.Delivery, error)
 	Accept(ctx context.Context, j record.Job, d record.Delivery, events []ats.Event, lim record.Limits, decide record.Decider) (record.Accepted, error)
 	Park(ctx context.Context, j record.Job, delivery string, d record.Disposition, reason string, o record.Outcome) error
-	Reinstate(ctx context.Context, id string) error
+	Reinstate(ctx context.Context, d record.Delivery, p connectors.Payload, keep time.Duration) error
 	Report(ctx context.Context, j record.Job, delivery string, words []mail.Feedback) (record.Reported, error)
 	Purge(ctx context.Context, company string, r record.Retention) (deleted int, more bool, err error)
 	Retentions(ctx context.Context) (map[string]record.Retention, error)
@@ -45,6 +45,7 @@ type Queue interface {
 	Sweep(ctx context.Context, lost time.Duration) (record.Swept, error)
 	Adopt(ctx context.Context) (int, error)
 	Recall(ctx context.Context) (int, error)
+	StepBatch(ctx context.Context, j record.Job, terms record.Terms) (record.JobState, error)
 	Lease(ctx context.Context, name string, tick int64, owner string) (bool, error)
 	SyncClock(ctx context.Context) error
 }
@@ -96,7 +97,9 @@ type Worker struct {
 	// Transport returns how a company's mails leave.
 	Transport func(*configs.Company) (Transport, error)
 	// Letters returns a company's letters.
-	Letters   func(*configs.Company) (*mail.Templates, error)
+	Letters func(*configs.Company) (*mail.Templates, error)
+	// Terms says what a company's configuration allows to be run again.
+	Terms     record.Terms
 	Relay     *relay.Client
 	PublicURL string
 	Name      string // of this process, for leases

@@ -110,7 +110,7 @@ func (w *Worker) verdict(p record.Posting, company *configs.Company, state ats.S
 	switch {
 	case p.Mail.Purpose == string(mail.ThankYou):
 		verdict, until, code = sending.Recheck(company.Sending, company.Calendar(), sending.Moment{
-			State: state, Suppressed: p.Suppressed, Released: p.Mail.Released, DecidedAt: p.Mail.DecidedAt, Due: p.Mail.DueAt, Now: now,
+			State: state, Suppressed: p.Suppressed, Released: p.Mail.Released, Urgent: p.Mail.Urgent, DecidedAt: p.Mail.DecidedAt, Due: p.Mail.DueAt, Now: now,
 		})
 	case p.Suppressed:
 		verdict, code = sending.Suppress, sending.CodeSuppressed

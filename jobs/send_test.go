@@ -435,6 +435,9 @@ func TestTheVolumeBrakeStopsAMassRejection(t *testing.T) {
 	if n := l.post.attempts(); n != 0 {
 		t.Errorf("%d mails left", n)
 	}
+	if err := l.db.AskRelease(t.Context(), record.Actor{Name: "user:ryo"}, "acme", "they are meant"); err != nil {
+		t.Fatal(err)
+	}
 	if done, err := l.db.ReleaseMails(t.Context(), l.order(record.Filter{State: "stopped"})); err != nil || done.Changed != 8 {
 		t.Fatalf("released %+v, %v", done, err)
 	}

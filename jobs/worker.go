@@ -70,8 +70,23 @@ func (w *Worker) run(ctx context.Context, j record.Job) (state record.JobState, 
 		return w.refer(ctx, j)
 	case record.WithdrawalJob:
 		return w.tellWithdrawal(ctx, j)
+	case record.BatchJob:
+		return w.batch(ctx, j)
 	}
 	return "", ats.Errorf(ats.Invalid, "no such kind of job: %s", j.Kind)
+}
+
+// batchWait is when a step of a batch is tried again that could not be done. No
+// failure of a step counts: the batch goes on until it is over or stopped.
+const batchWait = 5 * time.Second
+
+// batch does one step of a batch.
+func (w *Worker) batch(ctx context.Context, j record.Job) (record.JobState, error) {
+	state, err := w.Store.StepBatch(ctx, j, w.Terms)
+	if err != nil && ats.FaultOf(err) != ats.Duplicate {
+		err = ats.BusyFor(batchWait, "a step of batch %s: %w", j.Subject, err)
+	}
+	return state, err
 }
 
 // panicked makes an error of a panic. Its value may hold personal data, the

@@ -115,6 +115,15 @@ func Load(own fs.FS) (*Templates, error) {
 	return t, nil
 }
 
+// Versions returns the version of each letter by its name.
+func (t *Templates) Versions() map[string]string {
+	out := map[string]string{}
+	for name, l := range t.letters {
+		out[name] = l.version
+	}
+	return out
+}
+
 // assemble puts a letter together with its parts. The version says which bytes
 // all of them were made from.
 func assemble(base, code string, files map[string][]byte, sources map[string]source) letter {
@@ -280,6 +289,9 @@ func (t *Templates) write(name string, purpose Purpose, s Settings, l Letter) Me
 	p.foot(from.why, from.footer)
 	p.html.WriteString(frameBottom)
 	m.Text, m.HTML = p.text.String()+"\n", p.html.String()
+	if line := vals.text["personal_line"]; line != "" && strings.Contains(squeeze(m.Text), squeeze(line)) {
+		m.PersonalLine = line
+	}
 	return m
 }
 

@@ -42,6 +42,8 @@ type Message struct {
 	// Sender and Unsubscribe, the link, are what Check looks for in both parts.
 	Sender      Sender `json:"sender"`
 	Unsubscribe string `json:"unsubscribe,omitempty"`
+	// PersonalLine is what a recruiter added, if it stands in the mail.
+	PersonalLine string `json:"personal_line,omitempty"`
 	// Template and Version name the source the bytes were made from.
 	Template string `json:"template"`
 	Version  string `json:"version"`

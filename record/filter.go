@@ -20,7 +20,7 @@ const (
 // by the command line, the API and the console; a list ignores the fields
 // that its rows do not have.
 type Filter struct {
-	ID          string
+	ID          string // one, or several with commas between them
 	Company     string
 	Connection  string
 	Vendor      string
@@ -28,6 +28,7 @@ type Filter struct {
 	Kind        string // kind of a job
 	Purpose     string
 	Recipient   string
+	Fault       string // class of a job's error; "unexpected" for one without
 	Error       string // part of a job's error or of a mail's or delivery's reason
 	Application string // the vendor's application id
 	Email       string // an address; compared through the keyed hash
@@ -54,7 +55,7 @@ var states = map[string][]string{
 	"job":         {"waiting", "dispatched", "running", "done", "dead", "cancelled", "unclear"},
 	"referral":    {"waiting", "handed_over", "failed", "cancelled", "withdrawn"},
 	"consent":     {"given", "withdrawn"},
-	"batch":       {"running", "done", "interrupted"},
+	"batch":       {"running", "paused", "done", "cancelled", "interrupted"},
 }
 
 // States lists the states of a kind of row.
@@ -90,6 +91,7 @@ var names = map[string]func(*Filter) *string{
 	"kind":        func(f *Filter) *string { return &f.Kind },
 	"purpose":     func(f *Filter) *string { return &f.Purpose },
 	"recipient":   func(f *Filter) *string { return &f.Recipient },
+	"fault":       func(f *Filter) *string { return &f.Fault },
 	"error":       func(f *Filter) *string { return &f.Error },
 	"application": func(f *Filter) *string { return &f.Application },
 	"batch":       func(f *Filter) *string { return &f.Batch },

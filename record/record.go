@@ -32,8 +32,9 @@ type Delivery struct {
 	Door        string      `json:"door"`
 	Disposition Disposition `json:"disposition"`
 	Reason      string      `json:"reason"`
-	Repeats     int         `json:"repeats"` // redeliveries answered with success
-	Size        int         `json:"size"`    // bytes of the body
+	Repeats     int         `json:"repeats"`          // redeliveries answered with success
+	Secret      string      `json:"secret,omitempty"` // name of the secret that its signature fitted
+	Size        int         `json:"size"`             // bytes of the body
 	ReceivedAt  time.Time   `json:"received_at"`
 	ExpiresAt   time.Time   `json:"expires_at,omitzero"`
 }
@@ -112,6 +113,7 @@ type Mail struct {
 	State         MailState `json:"state"`
 	Stopped       bool      `json:"stopped"`
 	Released      bool      `json:"released,omitempty"`
+	Urgent        bool      `json:"urgent,omitempty"` // a person wants it now: the hours of sending do not count
 	Reason        string    `json:"reason"`
 	Template      string    `json:"template"`
 	Version       string    `json:"version"`
@@ -119,6 +121,7 @@ type Mail struct {
 	SendID        string    `json:"send_id"`
 	Transport     string    `json:"transport,omitempty"`
 	ProviderID    string    `json:"provider_id,omitempty"`
+	Batch         string    `json:"batch,omitempty"`    // the import that planned it
 	Delivery      string    `json:"delivery,omitempty"` // last word of the provider: delivered, bounced, …
 	Attempts      int       `json:"attempts"`
 	DueAt         time.Time `json:"due_at"`
@@ -164,6 +167,7 @@ const (
 	FeedbackJob = "feedback" // subject: a delivery of a mail provider's events
 	MailJob     = "mail"     // subject: a mail
 	ReferralJob = "referral" // subject: a referral
+	BatchJob    = "batch"    // subject: a batch, of which each run is a step
 
 	// WithdrawalJob tells a recipient that a referral was taken back.
 	WithdrawalJob = "withdrawal" // subject: a referral
@@ -188,6 +192,7 @@ type Job struct {
 	Starts    int       `json:"starts"`   // starts since the last outcome
 	Error     string    `json:"error"`
 	Fault     string    `json:"fault,omitempty"`
+	Deaths    int       `json:"deaths,omitempty"` // how often it died, or took its worker down
 	ReplayOf  string    `json:"replay_of,omitempty"`
 	Batch     string    `json:"batch,omitempty"`
 	Trace     string    `json:"trace,omitempty"` // W3C traceparent of what caused it
@@ -195,6 +200,14 @@ type Job struct {
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
 }
+
+// PoisonAfter is how many deaths make a job poisonous: it is not run again along
+// with others.
+const PoisonAfter = 3
+
+// Poison reports whether j died so often that running it again with others
+// would only do harm.
+func (j Job) Poison() bool { return j.State == JobDead && j.Deaths >= PoisonAfter }
 
 // A Consent is one recorded yes.
 type Consent struct {
@@ -313,6 +326,9 @@ type Brake struct {
 	Cause      string    `json:"cause"`
 	OpenedAt   time.Time `json:"opened_at"`
 	ProbeAt    time.Time `json:"probe_at,omitzero"`
+	AskedBy    string    `json:"asked_by,omitempty"` // who vouched for the release that a second person must give
+	AskedAt    time.Time `json:"asked_at,omitzero"`
+	AskedFor   string    `json:"asked_for,omitempty"` // the reason given
 	ResolvedAt time.Time `json:"resolved_at,omitzero"`
 }
 
@@ -335,21 +351,10 @@ type Done struct {
 	Batch   string         `json:"batch,omitempty"`
 	DryRun  bool           `json:"dry_run"`
 	IDs     []string       `json:"ids,omitempty"` // the first hundred
-}
-
-// A Batch is one deed over many things.
-type Batch struct {
-	ID        string    `json:"id"`
-	Verb      string    `json:"verb"`
-	Noun      string    `json:"noun"`
-	Filter    string    `json:"filter"`
-	Company   string    `json:"company,omitempty"`
-	Actor     string    `json:"actor"`
-	Reason    string    `json:"reason"`
-	State     string    `json:"state"`
-	Matched   int       `json:"matched"`
-	Changed   int       `json:"changed"`
-	CreatedAt time.Time `json:"created_at"`
+	// Of a preview of a batch: a few ids for each reason, "" for what would be
+	// done, and how many were looked at one by one, if not all.
+	Samples map[string][]string `json:"samples,omitempty"`
+	Looked  int                 `json:"looked,omitempty"`
 }
 
 // Counts says how many rows are in each state.

@@ -18,6 +18,7 @@ type Arrival struct {
 	Reason      string
 	Keep        time.Duration // how long the raw payload is kept
 	Trace       string        // W3C traceparent
+	Secret      string        // name of the secret that fitted, "" if nobody knows
 }
 
 // A Ticket is a dispatched job on its way through Redis.

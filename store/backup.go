@@ -169,6 +169,7 @@ func (s *Store) afterRestore(ctx context.Context, old string, done *record.Resto
 			{&done.Stopped, `UPDATE mails SET stopped = 1, reason = $1, updated_at = $2 WHERE state = 'held' AND stopped = 0`},
 			{&done.Referrals, `UPDATE referrals SET state = 'failed', reason = $1, updated_at = $2 WHERE state = 'waiting'`},
 			{new(int), `UPDATE jobs SET state = 'cancelled', error = $1, lease_until = 0, updated_at = $2 WHERE kind IN ('mail', 'referral') AND state IN ('waiting', 'dispatched', 'running')`},
+			{new(int), `UPDATE batches SET state = 'paused', note = $1, paced_at = $2 WHERE state = 'running' AND same IS NOT NULL`},
 			{new(int), `UPDATE jobs SET state = 'waiting', error = $1, lease_until = 0, updated_at = $2 WHERE state IN ('dispatched', 'running')`},
 		} {
 			n, err := t.exec(ctx, step.statement, ReasonRestored, now)

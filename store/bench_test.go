@@ -281,8 +281,12 @@ func crowd(tb testing.TB, o store.Options, n int) {
 			` + numbers + `SELECT ` + id("D") + `, ` + company + `, 'main', 'greenhouse', 'webhook', CAST(` + id("K") + ` AS ` + blob + `), CAST('` + string(payload(1)[:2000]) + `' AS ` + blob + `), 2000, CASE WHEN i % 1000 = 0 THEN 'parked' ELSE 'decoded' END, i, i FROM n`, half},
 		{`INSERT INTO jobs (id, company, kind, queue, subject, state, due_at, error, created_at, updated_at)
 			` + numbers + `SELECT ` + id("J") + `, ` + company + `, 'mail', 'live', ` + id("M") + `, CASE WHEN i % 10 = 0 THEN 'waiting' ELSE 'done' END, CAST(i AS BIGINT) * 7919 % 1000000, '', i, i FROM n`, half},
-		{`INSERT INTO jobs (id, company, kind, queue, subject, state, due_at, error, created_at, updated_at)
-			` + numbers + `SELECT ` + id("K") + `, ` + company + `, 'decode', 'live', ` + id("D") + `, CASE WHEN i % 1000 = 0 THEN 'dead' ELSE 'done' END, i, CASE WHEN i % 2000 = 0 THEN 'timeout' ELSE '' END, i, i FROM n`, half},
+		{`INSERT INTO jobs (id, company, kind, queue, subject, state, due_at, error, fault, vendor, deaths, batch, created_at, updated_at)
+			` + numbers + `SELECT ` + id("K") + `, ` + company + `, 'decode', 'live', ` + id("D") + `, CASE WHEN i % 1000 = 0 THEN 'dead' ELSE 'done' END, i, CASE WHEN i % 2000 = 0 THEN 'timeout' ELSE '' END,
+			CASE WHEN i % 1000 = 0 THEN 'busy' ELSE '' END, CASE WHEN i % 1000 = 0 THEN 'greenhouse' ELSE '' END, 1, CASE WHEN i % 3 = 0 THEN 'b7' ELSE '' END, i, i FROM n`, half},
+		{`INSERT INTO batches (id, verb, noun, filter, company, actor, reason, state, matched, changed, created_at)
+			` + numbers + `SELECT 'b7', 'retry', 'job', '', '', '', '', 'done', i, i, i FROM n`, 1},
+		{`INSERT INTO batch_items (batch, id, state) ` + numbers + `SELECT 'b7', ` + id("K") + `, 'started' FROM n WHERE i % 3 = 0`, half},
 	} {
 		if _, err := db.ExecContext(tb.Context(), s.statement, s.rows); err != nil {
 			tb.Fatalf("%s: %v", s.statement[:40], err)

@@ -4,8 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 	"time"
 
+	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/record"
 )
 
@@ -41,13 +43,13 @@ func (t *tx) closeBrakes(ctx context.Context, company, kind string) error {
 	return err
 }
 
-const brakeColumns = `id, company, kind, cause, opened_at, probe_at, resolved_at`
+const brakeColumns = `id, company, kind, cause, opened_at, probe_at, asked_by, asked_at, asked_for, resolved_at`
 
 func scanBrake(row scanner) (record.Brake, error) {
 	var b record.Brake
-	var opened, probe, resolved int64
-	err := row.Scan(&b.ID, &b.Company, &b.Kind, &b.Cause, &opened, &probe, &resolved)
-	b.OpenedAt, b.ProbeAt, b.ResolvedAt = clockTime(opened), clockTime(probe), clockTime(resolved)
+	var opened, probe, asked, resolved int64
+	err := row.Scan(&b.ID, &b.Company, &b.Kind, &b.Cause, &opened, &probe, &b.AskedBy, &asked, &b.AskedFor, &resolved)
+	b.OpenedAt, b.ProbeAt, b.AskedAt, b.ResolvedAt = clockTime(opened), clockTime(probe), clockTime(asked), clockTime(resolved)
 	return b, err
 }
 
@@ -80,4 +82,40 @@ func (s *Store) Brakes(ctx context.Context, company string, all bool) ([]record.
 		return err
 	})
 	return out, err
+}
+
+// AskRelease vouches for the mails that a company's volume brake has stopped: they
+// are meant. A second person may then release them; those that the brake stops
+// later must be vouched for again.
+func (s *Store) AskRelease(ctx context.Context, actor record.Actor, company, reason string) error {
+	if strings.TrimSpace(reason) == "" {
+		return ats.Errorf(ats.Invalid, "reason: required; it is kept in the audit log and shown to the second person")
+	}
+	err := s.update(ctx, func(ctx context.Context, t *tx) error {
+		var id string
+		err := t.QueryRowContext(ctx, `UPDATE brakes SET asked_by = $1, asked_at = $2, asked_for = $3 WHERE company = $4 AND kind = 'volume' AND resolved_at = 0 RETURNING id`,
+			actor.Name, micros(s.Now()), reason, company).Scan(&id)
+		if errors.Is(err, sql.ErrNoRows) {
+			return ats.Errorf(ats.Conflict, "no volume brake of %s is on", company)
+		}
+		if err != nil {
+			return err
+		}
+		return t.audit(ctx, actor, record.Audit{Verb: "ask release", Noun: "brake", Subject: id, Company: company, Reason: reason})
+	})
+	if err != nil && ats.FaultOf(err) == "" {
+		err = unavailable("asking for a release", err)
+	}
+	return err
+}
+
+// second is why who may not release a mail m: it is a second person's to do.
+func second(who string) string {
+	return `CASE
+		WHEN m.reason = '` + reasonVolume + `' AND NOT EXISTS (SELECT 1 FROM brakes b WHERE b.company = m.company AND b.kind = 'volume' AND b.resolved_at = 0 AND b.asked_by <> '' AND b.asked_at >= m.updated_at)
+			THEN '` + record.SkipVouch + `'
+		WHEN m.reason = '` + reasonVolume + `' AND EXISTS (SELECT 1 FROM brakes b WHERE b.company = m.company AND b.kind = 'volume' AND b.resolved_at = 0 AND b.asked_by = ` + who + `)
+			THEN '` + record.SkipSecond + `'
+		WHEN m.batch <> '' AND EXISTS (SELECT 1 FROM batches b WHERE b.id = m.batch AND b.actor = ` + who + `) THEN '` + record.SkipImporter + `'
+		ELSE '' END`
 }

@@ -42,6 +42,21 @@ func (c *clause) where() string {
 	return " WHERE " + strings.Join(c.conditions, " AND ")
 }
 
+// ids adds what an id or several narrow to.
+func (c *clause) ids(column, list string) {
+	one := strings.Split(list, ",")
+	if len(one) == 1 {
+		c.add(column+` = ?`, list)
+		return
+	}
+	places := make([]string, len(one))
+	for i, id := range one {
+		c.args = append(c.args, strings.TrimSpace(id))
+		places[i] = "$" + strconv.Itoa(len(c.args))
+	}
+	c.conditions = append(c.conditions, column+` IN (`+strings.Join(places, ",")+`)`)
+}
+
 // take returns what p points to and empties it.
 func take[T any](p *T) T {
 	v := *p
@@ -82,7 +97,7 @@ func (s *Store) deliveryClause(f record.Filter) clause {
 	c.add(told+`a.application_id = ?)`, take(&f.Application))
 	c.add(told+`a.person_id = ?)`, take(&f.Person))
 	c.add(`d.id`+batched, take(&f.Batch))
-	c.add(`d.id = ?`, take(&f.ID))
+	c.ids(`d.id`, take(&f.ID))
 	c.add(`d.id < ?`, take(&f.After))
 	c.add(`d.company = ?`, take(&f.Company))
 	c.add(`d.connection = ?`, take(&f.Connection))
@@ -117,7 +132,7 @@ func (s *Store) mailClause(f record.Filter) clause {
 	var c clause
 	c.add(`m.id IN (SELECT x.id FROM mails x WHERE x.address_ref = ? UNION SELECT x.id FROM people p JOIN mails x ON x.person_id = p.id WHERE p.person_ref = ?)`, s.address(&f))
 	c.add(`m.id IN (SELECT x.id FROM mails x WHERE x.batch = ? AND x.batch <> '' UNION SELECT j.subject FROM jobs j WHERE j.batch = ? AND j.batch <> '')`, take(&f.Batch))
-	c.add(`m.id = ?`, take(&f.ID))
+	c.ids(`m.id`, take(&f.ID))
 	switch after := take(&f.After); f.Order {
 	case record.ByDue:
 		c.add(`(m.due_at, m.id) > (SELECT p.due_at, p.id FROM mails p WHERE p.id = ?)`, after)
@@ -162,16 +177,18 @@ func (s *Store) jobClause(f record.Filter) clause {
 	c.add(about(`application_id = ?`, `application IN (SELECT a.id FROM applications a WHERE a.application_id = ?)`, registered), take(&f.Application))
 	c.add(about(`person_id = ?`, `person_id = ?`, `person_id = ?`), take(&f.Person))
 	c.add(`batch = ? AND batch <> ''`, take(&f.Batch))
-	c.add(`id = ?`, take(&f.ID))
+	c.ids(`id`, take(&f.ID))
 	c.add(`id < ?`, take(&f.After))
 	c.add(`company = ?`, take(&f.Company))
 	c.add(`kind = ?`, take(&f.Kind))
 	switch state := take(&f.State); state {
 	case string(record.JobDead): // spelt out, it is the condition of an index
 		c.conditions = append(c.conditions, `state = 'dead'`)
+		c.add(`vendor = ?`, take(&f.Vendor)) // the dead have it themselves
 	default:
 		c.add(`state = ?`, state)
 	}
+	c.add(`fault = ?`, take(&f.Fault))
 	c.add(`(`+part(`error`)+` OR `+part(`fault`)+`)`, piece(take(&f.Error)))
 	if !f.Since.IsZero() { // ids sort by the time they were made, which is not before created_at
 		c.add(`id >= ?`, firstID(f.Since))
@@ -192,7 +209,7 @@ func (s *Store) referralClause(f record.Filter) clause {
 	c.add(`r.person_id`+addressed, s.address(&f))
 	c.add(`r.`+registered, take(&f.Application))
 	c.add(`r.id`+batched, take(&f.Batch))
-	c.add(`r.id = ?`, take(&f.ID))
+	c.ids(`r.id`, take(&f.ID))
 	c.add(`r.id < ?`, take(&f.After))
 	c.add(`r.company = ?`, take(&f.Company))
 	c.add(`r.recipient = ?`, take(&f.Recipient))

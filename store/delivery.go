@@ -153,7 +153,7 @@ func (in *inbox) commit(ctx context.Context, letters []*letter) error {
 	return nil
 }
 
-const deliveryColumns = `id, company, connection, vendor, door, dedupe_key, size, disposition, reason, received_at, expires_at, payload`
+const deliveryColumns = `id, company, connection, vendor, door, dedupe_key, size, disposition, reason, secret, received_at, expires_at, payload`
 
 // keepEach writes row by row, which costs nothing on SQLite, and returns the ids
 // of those that were new.
@@ -164,8 +164,8 @@ func (in *inbox) keepEach(ctx context.Context, letters []*letter) (map[string]bo
 		jobs := make([]record.Job, 0, len(letters))
 		for _, l := range letters {
 			d := l.Delivery
-			n, err := t.exec(ctx, `INSERT INTO deliveries (`+deliveryColumns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12) ON CONFLICT DO NOTHING`,
-				l.id, d.Company, d.Connection, l.Vendor, string(d.Door), l.key, l.size, string(l.Disposition), l.Reason,
+			n, err := t.exec(ctx, `INSERT INTO deliveries (`+deliveryColumns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13) ON CONFLICT DO NOTHING`,
+				l.id, d.Company, d.Connection, l.Vendor, string(d.Door), l.key, l.size, string(l.Disposition), l.Reason, l.Secret,
 				micros(d.Payload.Received), micros(d.Payload.Received.Add(l.Keep)), l.sealed)
 			if err != nil {
 				return err
@@ -187,7 +187,7 @@ func (in *inbox) keepEach(ctx context.Context, letters []*letter) (map[string]bo
 // own: on PostgreSQL the round trips cost most.
 func (in *inbox) keepAll(ctx context.Context, letters []*letter) (map[string]bool, error) {
 	slices.SortFunc(letters, (*letter).compare)
-	var ids, companies, connections, vendors, doors, dispositions, reasons []string
+	var ids, companies, connections, vendors, doors, dispositions, reasons, secrets []string
 	var sizes, received, expires []int64
 	var keys, payloads [][]byte
 	var jobs, owners, kinds, queues, subjects, traces []string
@@ -195,6 +195,7 @@ func (in *inbox) keepAll(ctx context.Context, letters []*letter) (map[string]boo
 		d := l.Delivery
 		ids, companies, connections, vendors = append(ids, l.id), append(companies, d.Company), append(connections, d.Connection), append(vendors, l.Vendor)
 		doors, keys, dispositions, reasons = append(doors, string(d.Door)), append(keys, l.key), append(dispositions, string(l.Disposition)), append(reasons, l.Reason)
+		secrets = append(secrets, l.Secret)
 		sizes, payloads = append(sizes, int64(l.size)), append(payloads, l.sealed)
 		received, expires = append(received, micros(d.Payload.Received)), append(expires, micros(d.Payload.Received.Add(l.Keep)))
 		if j, ok := l.job(); ok {
@@ -205,14 +206,14 @@ func (in *inbox) keepAll(ctx context.Context, letters []*letter) (map[string]boo
 	const statement = `
 		WITH kept AS (
 			INSERT INTO deliveries (` + deliveryColumns + `)
-			SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::bigint[], $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::bytea[])
+			SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::bigint[], $8::text[], $9::text[], $10::text[], $11::bigint[], $12::bigint[], $13::bytea[])
 			ON CONFLICT DO NOTHING RETURNING id),
 		queued AS (
 			INSERT INTO jobs (id, company, kind, queue, subject, trace, state, due_at, created_at, updated_at)
-			SELECT j.*, 'waiting', $19::bigint, $19, $19 FROM unnest($13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[]) AS j (id, company, kind, queue, subject, trace)
+			SELECT j.*, 'waiting', $20::bigint, $20, $20 FROM unnest($14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[]) AS j (id, company, kind, queue, subject, trace)
 			WHERE j.subject IN (SELECT id FROM kept))
 		SELECT id FROM kept`
-	found, err := in.again(ctx, statement, ids, companies, connections, vendors, doors, keys, sizes, dispositions, reasons, received, expires, payloads,
+	found, err := in.again(ctx, statement, ids, companies, connections, vendors, doors, keys, sizes, dispositions, reasons, secrets, received, expires, payloads,
 		jobs, owners, kinds, queues, subjects, traces, micros(in.s.Now()))
 	if err != nil {
 		return nil, err
@@ -281,8 +282,8 @@ func (s *Store) Delivery(ctx context.Context, id string) (record.Delivery, conne
 	var sealed []byte
 	var row record.Delivery
 	var received, expires int64
-	err := s.read.QueryRowContext(ctx, `SELECT id, company, connection, vendor, door, disposition, reason, repeats, size, received_at, expires_at, payload FROM deliveries WHERE id = $1`, id).
-		Scan(&row.ID, &row.Company, &row.Connection, &row.Vendor, &row.Door, &row.Disposition, &row.Reason, &row.Repeats, &row.Size, &received, &expires, &sealed)
+	err := s.read.QueryRowContext(ctx, `SELECT id, company, connection, vendor, door, disposition, reason, repeats, size, secret, received_at, expires_at, payload FROM deliveries WHERE id = $1`, id).
+		Scan(&row.ID, &row.Company, &row.Connection, &row.Vendor, &row.Door, &row.Disposition, &row.Reason, &row.Repeats, &row.Size, &row.Secret, &received, &expires, &sealed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return row, connectors.Delivery{}, ats.Errorf(ats.NotFound, "no delivery %s", id)
 	}

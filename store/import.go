@@ -106,10 +106,10 @@ func (t *tx) saveArrivals(ctx context.Context, aead cipher.AEAD, arrivals []reco
 	for _, a := range arrivals {
 		d, id := a.Delivery, t.s.newID()
 		sealed := sealPayload(nil, aead, "delivery "+id, d.Payload)
-		args = append(args, id, d.Company, d.Connection, a.Vendor, string(d.Door), dedupeKey(a), len(d.Payload.Body), string(a.Disposition), a.Reason,
+		args = append(args, id, d.Company, d.Connection, a.Vendor, string(d.Door), dedupeKey(a), len(d.Payload.Body), string(a.Disposition), a.Reason, a.Secret,
 			micros(d.Payload.Received), micros(d.Payload.Received.Add(a.Keep)), sealed)
 	}
-	found, err := t.QueryContext(ctx, `INSERT INTO deliveries (`+deliveryColumns+`) VALUES `+places(len(arrivals), 12)+` ON CONFLICT DO NOTHING RETURNING id`, args...)
+	found, err := t.QueryContext(ctx, `INSERT INTO deliveries (`+deliveryColumns+`) VALUES `+places(len(arrivals), 13)+` ON CONFLICT DO NOTHING RETURNING id`, args...)
 	if err != nil {
 		return 0, err
 	}

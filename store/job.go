@@ -6,13 +6,14 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/record"
 )
 
-const jobColumns = `id, company, kind, queue, subject, state, seq, attempts, starts, due_at, error, fault, replay_of, batch, trace, created_at, updated_at`
+const jobColumns = `id, company, kind, queue, subject, state, seq, attempts, starts, due_at, error, fault, deaths, replay_of, batch, trace, created_at, updated_at`
 
 type scanner interface{ Scan(dest ...any) error }
 
@@ -20,7 +21,7 @@ func scanJob(row scanner) (record.Job, error) {
 	var j record.Job
 	var due, created, updated int64
 	err := row.Scan(&j.ID, &j.Company, &j.Kind, &j.Queue, &j.Subject, &j.State, &j.Seq, &j.Attempts, &j.Starts, &due,
-		&j.Error, &j.Fault, &j.ReplayOf, &j.Batch, &j.Trace, &created, &updated)
+		&j.Error, &j.Fault, &j.Deaths, &j.ReplayOf, &j.Batch, &j.Trace, &created, &updated)
 	j.DueAt, j.CreatedAt, j.UpdatedAt = clockTime(due), clockTime(created), clockTime(updated)
 	return j, err
 }
@@ -52,9 +53,9 @@ func (s *Store) Sweep(ctx context.Context, lost time.Duration) (record.Swept, er
 			return err
 		}
 		n, err = t.exec(ctx, `
-			UPDATE jobs SET state = 'dead', error = $1, fault = '', lease_until = 0, updated_at = $2
-			WHERE state = 'running' AND lease_until <= $2 AND starts >= $3`,
-			"kills its worker: started 3 times without an outcome", micros(now), maxStarts)
+			UPDATE jobs SET state = 'dead', error = $1, fault = $2, deaths = deaths + starts, vendor = `+vendorOf+`, lease_until = 0, updated_at = $3
+			WHERE state = 'running' AND lease_until <= $3 AND starts >= $4`,
+			"kills its worker: started 3 times without an outcome", record.Killer, micros(now), maxStarts)
 		if err != nil {
 			return err
 		}
@@ -73,17 +74,20 @@ func (s *Store) Sweep(ctx context.Context, lost time.Duration) (record.Swept, er
 	return swept, nil
 }
 
-// unattended are the mails and referrals that wait without a job that would
-// see to them. There should be none; a dead or unclear job waits for a person.
+// unattended are the mails, referrals and batches that wait without a job that
+// would see to them. There should be none; a dead or unclear job waits for a person.
 const unattended = `
 	SELECT m.id, m.company, 'mail', m.due_at FROM mails m WHERE m.state = 'held' AND m.stopped = 0
 		AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.subject = m.id AND j.state IN ('waiting', 'dispatched', 'running', 'dead', 'unclear'))
 	UNION ALL
 	SELECT r.id, r.company, 'referral', 0 FROM referrals r WHERE r.state = 'waiting'
 		AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.subject = r.id AND j.state IN ('waiting', 'dispatched', 'running', 'dead', 'unclear'))
+	UNION ALL
+	SELECT b.id, '', 'batch', 0 FROM batches b WHERE b.state = 'running' AND b.same IS NOT NULL
+		AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.subject = b.id AND j.state IN ('waiting', 'dispatched', 'running'))
 	ORDER BY 1 LIMIT 500`
 
-// Adopt gives a job to each mail and referral that waits without one.
+// Adopt gives a job to each mail, referral and batch that waits without one.
 func (s *Store) Adopt(ctx context.Context) (int, error) {
 	// Looked up outside the transaction first: it takes a while and finds nothing.
 	orphans, err := s.orphans(ctx, s.read)
@@ -112,6 +116,9 @@ func (s *Store) orphans(ctx context.Context, q querier) ([]record.Job, error) {
 		j := record.Job{Queue: record.LiveQueue}
 		var due int64
 		err := rows.Scan(&j.Subject, &j.Company, &j.Kind, &due)
+		if j.Kind == record.BatchJob {
+			j.Queue = record.BulkQueue
+		}
 		j.DueAt = clockTime(due)
 		out = append(out, j)
 		return err
@@ -339,6 +346,66 @@ func (t *tx) endJob(ctx context.Context, j record.Job, o record.Outcome, from st
 		UPDATE jobs SET state = $1, due_at = $2, error = $3, fault = $4, attempts = attempts + $5, starts = 0, lease_until = 0, updated_at = $6
 		WHERE id = $7 AND seq = $8 AND `+from,
 		string(o.State), micros(o.DueAt), o.Error, string(o.Fault), flag(o.Consumed), micros(now), j.ID, j.Seq)
+	if err == nil && n > 0 && o.State == record.JobDead {
+		err = t.bury(ctx, j.ID)
+	}
 	t.dirty = t.dirty || err == nil && o.State == record.JobWaiting && !o.DueAt.After(now)
 	return n, err
+}
+
+// vendorOf is the vendor of what a job works on, or the recipient of a referral.
+const vendorOf = `coalesce((SELECT d.vendor FROM deliveries d WHERE d.id = jobs.subject),
+	(SELECT a.vendor FROM mails m JOIN applications a ON a.id = m.application WHERE m.id = jobs.subject),
+	(SELECT r.recipient FROM referrals r WHERE r.id = jobs.subject), '')`
+
+// bury counts a death and notes what the dead are grouped by.
+func (t *tx) bury(ctx context.Context, id string) error {
+	_, err := t.exec(ctx, `UPDATE jobs SET deaths = deaths + 1, fault = CASE WHEN fault = '' THEN $1 ELSE fault END, vendor = `+vendorOf+` WHERE id = $2`, record.Unexpected, id)
+	return err
+}
+
+// Graves groups the dead jobs of a company, or of all, by class of error, vendor
+// and kind, the largest groups first. The filter may narrow by these and by
+// company. It reads one index from end to end.
+func (s *Store) Graves(ctx context.Context, f record.Filter) ([]record.Grave, error) {
+	var c clause
+	company := f.Company
+	c.conditions = append(c.conditions, `state = 'dead'`)
+	c.add(`company = ?`, take(&f.Company))
+	c.add(`fault = ?`, take(&f.Fault))
+	c.add(`vendor = ?`, take(&f.Vendor))
+	c.add(`kind = ?`, take(&f.Kind))
+	if f.Narrow() {
+		return nil, ats.Errorf(ats.Invalid, "the groups of the dead are narrowed by company, vendor, kind and fault")
+	}
+	c.args = append(c.args, record.PoisonAfter)
+	rows, err := s.read.QueryContext(ctx, `
+		SELECT fault, vendor, kind, count(*), count(CASE WHEN deaths >= $`+strconv.Itoa(len(c.args))+` THEN 1 END), min(updated_at), max(updated_at)
+		FROM jobs`+c.where()+` GROUP BY fault, vendor, kind ORDER BY count(*) DESC, fault, vendor, kind LIMIT 200`, c.args...)
+	if err != nil {
+		return nil, unavailable("grouping the dead", err)
+	}
+	out := []record.Grave{}
+	err = scan(rows, func() error {
+		var g record.Grave
+		var first, last int64
+		err := rows.Scan(&g.Fault, &g.Vendor, &g.Kind, &g.Count, &g.Poison, &first, &last)
+		g.First, g.Last = clockTime(first), clockTime(last)
+		out = append(out, g)
+		return err
+	})
+	for i := range out {
+		if err == nil {
+			g := &out[i]
+			err = s.read.QueryRowContext(ctx, `SELECT error FROM jobs WHERE state = 'dead' AND fault = $1 AND vendor = $2 AND kind = $3 AND ($4 = '' OR company = $4) LIMIT 1`,
+				g.Fault, g.Vendor, g.Kind, company).Scan(&g.Error)
+			if errors.Is(err, sql.ErrNoRows) {
+				err = nil
+			}
+		}
+	}
+	if err != nil {
+		return nil, unavailable("grouping the dead", err)
+	}
+	return out, nil
 }

@@ -26,12 +26,12 @@ func list[T any](ctx context.Context, s *Store, query, order string, c clause, l
 	return out, nil
 }
 
-const deliveryList = `SELECT id, company, connection, vendor, door, disposition, reason, repeats, size, received_at, expires_at FROM deliveries d`
+const deliveryList = `SELECT id, company, connection, vendor, door, disposition, reason, repeats, size, secret, received_at, expires_at FROM deliveries d`
 
 func scanDelivery(row scanner) (record.Delivery, error) {
 	var d record.Delivery
 	var received, expires int64
-	err := row.Scan(&d.ID, &d.Company, &d.Connection, &d.Vendor, &d.Door, &d.Disposition, &d.Reason, &d.Repeats, &d.Size, &received, &expires)
+	err := row.Scan(&d.ID, &d.Company, &d.Connection, &d.Vendor, &d.Door, &d.Disposition, &d.Reason, &d.Repeats, &d.Size, &d.Secret, &received, &expires)
 	d.ReceivedAt, d.ExpiresAt = clockTime(received), clockTime(expires)
 	return d, err
 }
@@ -101,14 +101,7 @@ func (s *Store) Batches(ctx context.Context, f record.Filter) ([]record.Batch, e
 	c.add(`state = ?`, f.State)
 	c.add(`created_at >= ?`, micros(f.Since))
 	c.add(`created_at < ?`, micros(f.Until))
-	return list(ctx, s, `SELECT id, verb, noun, filter, company, actor, reason, state, matched, changed, created_at FROM batches`, "id DESC", c, f.Rows(),
-		func(row scanner) (record.Batch, error) {
-			var b record.Batch
-			var at int64
-			err := row.Scan(&b.ID, &b.Verb, &b.Noun, &b.Filter, &b.Company, &b.Actor, &b.Reason, &b.State, &b.Matched, &b.Changed, &at)
-			b.CreatedAt = clockTime(at)
-			return b, err
-		})
+	return list(ctx, s, `SELECT `+batchColumns+` FROM batches`, "id DESC", c, f.Rows(), func(row scanner) (record.Batch, error) { return scanBatch(row) })
 }
 
 // Counts returns how many rows of each state a company has, or all companies.

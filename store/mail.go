@@ -13,20 +13,20 @@ import (
 	"github.com/career-relay/connector/record"
 )
 
-const mailColumns = `m.id, m.company, m.application, m.person_id, m.purpose, m.state, m.stopped, m.released, m.reason, m.template, m.version, m.locale,
-	m.send_id, m.transport, m.provider_id, m.delivery, m.attempts, m.due_at, m.decided_at, m.sent_at, m.created_at, m.updated_at, coalesce(a.application_id, '')`
+const mailColumns = `m.id, m.company, m.application, m.person_id, m.purpose, m.state, m.stopped, m.released, m.urgent, m.reason, m.template, m.version, m.locale,
+	m.send_id, m.transport, m.provider_id, m.batch, m.delivery, m.attempts, m.due_at, m.decided_at, m.sent_at, m.created_at, m.updated_at, coalesce(a.application_id, '')`
 
 const mailTables = `mails m LEFT JOIN applications a ON a.id = m.application`
 
 func scanMail(row scanner, more ...any) (record.Mail, error) {
 	var m record.Mail
-	var stopped, released int64
+	var stopped, released, urgent int64
 	var due, decided, sent, created, updated int64
 	err := row.Scan(append([]any{
-		&m.ID, &m.Company, &m.Application, &m.PersonID, &m.Purpose, &m.State, &stopped, &released, &m.Reason, &m.Template, &m.Version, &m.Locale,
-		&m.SendID, &m.Transport, &m.ProviderID, &m.Delivery, &m.Attempts, &due, &decided, &sent, &created, &updated, &m.ApplicationID,
+		&m.ID, &m.Company, &m.Application, &m.PersonID, &m.Purpose, &m.State, &stopped, &released, &urgent, &m.Reason, &m.Template, &m.Version, &m.Locale,
+		&m.SendID, &m.Transport, &m.ProviderID, &m.Batch, &m.Delivery, &m.Attempts, &due, &decided, &sent, &created, &updated, &m.ApplicationID,
 	}, more...)...)
-	m.Stopped, m.Released = stopped != 0, released != 0
+	m.Stopped, m.Released, m.Urgent = stopped != 0, released != 0, urgent != 0
 	m.DueAt, m.DecidedAt, m.SentAt = clockTime(due), clockTime(decided), clockTime(sent)
 	m.CreatedAt, m.UpdatedAt = clockTime(created), clockTime(updated)
 	return m, err
@@ -72,9 +72,8 @@ func (t *tx) planMail(ctx context.Context, p plan) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	sum := sha256.Sum256([]byte(p.message.Subject + "\x00" + p.message.Text + "\x00" + p.message.HTML))
 	n, err := t.exec(ctx, write, id, p.company, p.application, string(p.purpose), p.person.id, flag(p.stopped), p.reason,
-		p.message.Template, p.message.Version, p.message.Locale, hex.EncodeToString(sum[:]), t.s.addressRef(p.company, p.message.To.Address), p.message.SendID,
+		p.message.Template, p.message.Version, p.message.Locale, contentHash(p.message), t.s.addressRef(p.company, p.message.To.Address), p.message.SendID,
 		micros(p.due), micros(p.decided), micros(t.s.Now()), sealed)
 	if err != nil || n == 0 {
 		return false, err
@@ -114,7 +113,7 @@ const insertMail = `
 
 // updateMail counts the mail as created now: it is one more that was planned.
 const updateMail = `
-	UPDATE mails SET person_id = $5, state = 'held', stopped = $6, released = 0, reason = $7, template = $8, version = $9, locale = $10, hash = $11, address_ref = $12,
+	UPDATE mails SET person_id = $5, state = 'held', stopped = $6, released = 0, urgent = 0, reason = $7, template = $8, version = $9, locale = $10, hash = $11, address_ref = $12,
 		send_id = $13, due_at = $14, decided_at = $15, created_at = $16, updated_at = $16, sealed = $17
 	WHERE id = $1 AND company = $2 AND application = $3 AND purpose = $4 AND (state = 'cancelled' OR ` + unaddressed + `)`
 
@@ -257,4 +256,77 @@ func (s *Store) MailHistory(ctx context.Context, id string) ([]record.Attempt, [
 			return e, err
 		})
 	return attempts, events, err
+}
+
+// ReplaceLetter gives a mail that waits other content, with new personal links. A
+// run of its job that has read the old content cannot send it any more.
+func (s *Store) ReplaceLetter(ctx context.Context, actor record.Actor, id string, m mail.Message, links []record.Link, reason string) error {
+	err := s.update(ctx, func(ctx context.Context, t *tx) error {
+		row, err := scanMail(t.QueryRowContext(ctx, `SELECT `+mailColumns+` FROM `+mailTables+` WHERE m.id = $1`, id))
+		if errors.Is(err, sql.ErrNoRows) {
+			return ats.Errorf(ats.NotFound, "no mail %s", id)
+		}
+		if err != nil {
+			return err
+		}
+		p, err := t.readPerson(ctx, row.PersonID)
+		if err != nil {
+			return err
+		}
+		sealed, err := sealMessage(p.aead, "mail "+id, m)
+		if err != nil {
+			return err
+		}
+		n, err := t.takeBack(ctx, "the mail was changed by a person", `template = $1, version = $2, hash = $3, updated_at = CASE WHEN stopped = 1 THEN updated_at ELSE $4 END, sealed = $5`,
+			`id = $6 AND send_id = $7`, m.Template, m.Version, contentHash(m), micros(s.Now()), sealed, id, m.SendID)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return ats.Errorf(ats.Conflict, "mail %s does not wait any more", id)
+		}
+		if err := t.insertLinks(ctx, links, row.Company, row.Application, row.PersonID); err != nil {
+			return err
+		}
+		if !row.Stopped {
+			err := t.enqueue(ctx, record.Job{Company: row.Company, Kind: record.MailJob, Queue: record.LiveQueue, Subject: id, DueAt: row.DueAt})
+			if err != nil {
+				return err
+			}
+		}
+		return t.audit(ctx, actor, record.Audit{Verb: "edit", Noun: "mail", Subject: id, Company: row.Company, Reason: reason, Detail: "personal line; " + m.Version})
+	})
+	if err != nil && ats.FaultOf(err) == "" {
+		err = unavailable("changing a mail", err)
+	}
+	return err
+}
+
+// ProveMail settles an unclear mail that its provider turned out to know.
+func (s *Store) ProveMail(ctx context.Context, actor record.Actor, id, providerID, reason string) error {
+	err := s.update(ctx, func(ctx context.Context, t *tx) error {
+		now := micros(s.Now())
+		var company string
+		err := t.QueryRowContext(ctx, `UPDATE mails SET provider_id = $1 WHERE id = $2 AND state = 'unclear' RETURNING company`, providerID, id).Scan(&company)
+		if errors.Is(err, sql.ErrNoRows) {
+			return ats.Errorf(ats.Conflict, "mail %s is not unclear any more", id)
+		}
+		if err != nil {
+			return err
+		}
+		if err := t.proveSent(ctx, id, now); err != nil {
+			return err
+		}
+		return t.audit(ctx, actor, record.Audit{Verb: "ask", Noun: "mail", Subject: id, Company: company, Reason: reason, Detail: "the provider has it"})
+	})
+	if err != nil && ats.FaultOf(err) == "" {
+		err = unavailable("settling a mail", err)
+	}
+	return err
+}
+
+// contentHash tells whether two mails say the same.
+func contentHash(m mail.Message) string {
+	sum := sha256.Sum256([]byte(m.Subject + "\x00" + m.Text + "\x00" + m.HTML))
+	return hex.EncodeToString(sum[:])
 }

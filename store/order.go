@@ -26,15 +26,14 @@ const (
 type verb struct {
 	name, noun string
 	// query finds rows as id, company and skip: why this row is left as it is,
-	// "" to change it.
-	query string
+	// "" to change it. For a batch it also tells decided, letter and version,
+	// which the company's term is asked about, and caution: why the row is left
+	// as it is unless it is meant alone. key is the column of the id.
+	query, key string
 	// each changes one row and reports whether it could: since it was found
 	// somebody else may have changed it.
 	each func(ctx context.Context, t *tx, id, batch string) (bool, error)
 }
-
-// changedMeanwhile is why a row that was found is left as it is after all.
-const changedMeanwhile = "changed meanwhile"
 
 func checkOrder(o record.Order, c clause) error {
 	if !o.Filter.Narrow() {
@@ -193,7 +192,7 @@ func (s *Store) carryOutPart(ctx context.Context, o record.Order, v verb, ids []
 	done.Changed += len(changed)
 	done.IDs = append(done.IDs, changed[:min(len(changed), maxIDs-len(done.IDs))]...)
 	if n := len(ids) - len(changed); n > 0 {
-		done.Skipped[changedMeanwhile] += n
+		done.Skipped[record.SkipMeanwhile] += n
 	}
 	return nil
 }

@@ -2,11 +2,13 @@ package store_test
 
 import (
 	"context"
+	"fmt"
 	"regexp"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/record"
 	"github.com/career-relay/connector/store"
 )
@@ -30,7 +32,27 @@ func TestPlans(t *testing.T) {
 		"application": func(s *store.Store) error { return second(s.Application(ctx, "application-7", false)) },
 		"jobs of":     func(s *store.Store) error { return second(s.JobsOf(ctx, "00M0000100")) },
 		"people":      func(s *store.Store) error { return second(s.FindPeople(ctx, "company-3", "佐藤")) },
-		"the dead":    func(s *store.Store) error { return second(s.Jobs(ctx, record.Filter{State: "dead"})) },
+		"graves":      func(s *store.Store) error { return second(s.Graves(ctx, record.Filter{})) },
+		"graves of":   func(s *store.Store) error { return second(s.Graves(ctx, record.Filter{Company: "company-3"})) },
+		"preview": func(s *store.Store) error {
+			return second(s.Rerun(ctx, record.Rerun{Order: record.Order{Filter: record.Filter{State: "dead", Fault: "busy"}, DryRun: true}, Verb: "retry", Noun: "job"}, nil))
+		},
+		"progress": func(s *store.Store) error { return second(s.Progress(ctx, "b7")) },
+		"results": func(s *store.Store) error {
+			rows, err := s.Results(ctx, record.Filter{Batch: "b7", Limit: 10})
+			if err == nil && len(rows) != 10 {
+				err = fmt.Errorf("%d results", len(rows))
+			}
+			return err
+		},
+		"step": func(s *store.Store) error {
+			_, err := s.StepBatch(ctx, record.Job{ID: "00J0000001", Subject: "b7"}, nil)
+			if ats.FaultOf(err) != ats.Duplicate {
+				return fmt.Errorf("a step without its job: %w", err)
+			}
+			return nil
+		},
+		"the dead": func(s *store.Store) error { return second(s.Jobs(ctx, record.Filter{State: "dead"})) },
 		"dead in one": func(s *store.Store) error {
 			return second(s.Jobs(ctx, record.Filter{Company: "company-3", State: "dead"}))
 		},

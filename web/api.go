@@ -85,6 +85,7 @@ func (k *desk) apiRoutes() []apiRoute {
 		routes = append(routes, k.verbRoute(v))
 	}
 	routes = append(routes, k.accessRoutes()...)
+	routes = append(routes, k.batchRoutes()...)
 	return append(routes,
 		because("/consents/{id}/withdraw", "withdrawConsent", "Done", "Take a consent back; hand-overs that wait are cancelled", k.withdraw),
 		because("/persons/{id}/erase", "erasePerson", "Done", "Destroy everything personal about a person. It cannot be undone", k.erase),
@@ -144,14 +145,17 @@ func (r apiRoute) with(s access.Scope) apiRoute {
 // verbRoute does a verb to one thing or to everything that a filter selects.
 func (k *desk) verbRoute(v verb) apiRoute {
 	body := "Order"
-	if v.name == "resolve" {
+	switch {
+	case v.name == "resolve":
 		body = "Resolution"
+	case v.rerun:
+		body = "Rerun"
 	}
 	return apiRoute{
 		method: http.MethodPost, path: "/" + v.noun.Path + "/" + v.name, role: record.Operator, body: body, answer: "Done",
 		id: v.name + strings.ToUpper(v.noun.Path[:1]) + v.noun.Path[1:], summary: v.summary,
 		do: func(c *gin.Context, who record.Actor) (any, error) {
-			o, err := k.readOrder(c, v.noun, who)
+			o, err := k.readOrder(c, v, who)
 			if err != nil {
 				return nil, err
 			}
@@ -162,19 +166,24 @@ func (k *desk) verbRoute(v verb) apiRoute {
 
 // readOrder reads the body of a verb. A filter only counts unless told
 // otherwise; an id is meant.
-func (k *desk) readOrder(c *gin.Context, n noun, who record.Actor) (order, error) {
+func (k *desk) readOrder(c *gin.Context, v verb, who record.Actor) (order, error) {
+	n := v.noun
 	var body struct {
 		ID     string            `json:"id"`
 		Filter map[string]string `json:"filter"`
 		Reason string            `json:"reason"`
 		DryRun *bool             `json:"dry_run"`
 		Sent   *bool             `json:"sent"`
+		Rate   int               `json:"rate"`
+		Halt   int               `json:"halt"`
 	}
 	if err := readJSON(c, &body); err != nil {
 		return order{}, err
 	}
-	o := order{Order: record.Order{Actor: who, Reason: body.Reason}, Sent: body.Sent}
+	o := order{Order: record.Order{Actor: who, Reason: body.Reason}, Sent: body.Sent, Rate: body.Rate, Halt: body.Halt}
 	switch {
+	case !v.rerun && (body.Rate != 0 || body.Halt != 0):
+		return o, ats.Errorf(ats.Invalid, "rate, halt: %s is done at once", v.name)
 	case body.ID != "" && body.Filter != nil, body.ID == "" && body.Filter == nil:
 		return o, ats.Errorf(ats.Invalid, "write id or filter, one of the two")
 	case body.ID != "":

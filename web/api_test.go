@@ -254,16 +254,16 @@ func TestVerbsOfTheAPI(t *testing.T) {
 		want       record.Done // without batch and ids
 	}{
 		"a filter only counts":                      {"/jobs/retry", `{"filter":{"state":"dead","company":"acme"}}`, record.Done{Verb: "retry", Matched: 3, Changed: 3, DryRun: true}},
-		"a filter that is told to, acts":            {"/jobs/retry", `{"filter":{"state":"dead","company":"acme"},"dry_run":false` + because + `}`, record.Done{Verb: "retry", Matched: 3, Changed: 3}},
+		"a filter that is told to, acts":            {"/jobs/retry", `{"filter":{"state":"dead","company":"acme"},"dry_run":false` + because + `}`, record.Done{Verb: "retry", Matched: 3}},
 		"an id is meant":                            {"/jobs/cancel", `{"id":"DEAD"` + because + `}`, record.Done{Verb: "cancel", Matched: 1, Changed: 1}},
 		"an id can be tried out":                    {"/jobs/cancel", `{"id":"DEAD","dry_run":true}`, record.Done{Verb: "cancel", Matched: 1, Changed: 1, DryRun: true}},
-		"deliveries are read again":                 {"/deliveries/replay", `{"filter":{"state":"parked"},"dry_run":false` + because + `}`, record.Done{Verb: "replay", Matched: 4, Changed: 1, Skipped: map[string]int{"at work": 3}}},
+		"deliveries are read again":                 {"/deliveries/replay", `{"filter":{"state":"parked"},"dry_run":false` + because + `}`, record.Done{Verb: "replay", Matched: 4}},
 		"mails are released":                        {"/mails/release", `{"filter":{"company":"northwind"},"dry_run":false` + because + `}`, record.Done{Verb: "release", Matched: 5, Changed: 5}},
 		"mails are stopped":                         {"/mails/stop", `{"filter":{"application":"48213390"},"dry_run":false` + because + `}`, record.Done{Verb: "stop", Matched: 1, Changed: 1}},
 		"mails are cancelled by the address":        {"/mails/cancel", `{"filter":{"company":"acme","email":"person-48213390@example.jp"},"dry_run":false` + because + `}`, record.Done{Verb: "cancel", Matched: 1, Changed: 1}},
 		"an unclear mail was sent":                  {"/mails/resolve", `{"filter":{"state":"unclear"},"sent":true,"dry_run":false` + because + `}`, record.Done{Verb: "resolve as sent", Matched: 1, Changed: 1}},
 		"an unclear mail was not sent":              {"/mails/resolve", `{"filter":{"state":"unclear"},"sent":false,"dry_run":false` + because + `}`, record.Done{Verb: "resolve as not sent", Matched: 1, Changed: 1}},
-		"hand-overs are tried again":                {"/referrals/retry", `{"filter":{"company":"acme"},"dry_run":false` + because + `}`, record.Done{Verb: "retry", Matched: 2, Changed: 1, Skipped: map[string]int{"handed_over": 1}}},
+		"hand-overs are tried again":                {"/referrals/retry", `{"filter":{"company":"acme"},"dry_run":false` + because + `}`, record.Done{Verb: "retry", Matched: 2}},
 		"what cannot be changed is split by reason": {"/mails/release", `{"filter":{"company":"acme","purpose":"thank_you"}}`, record.Done{Verb: "release", Matched: 7, Changed: 1, DryRun: true, Skipped: map[string]int{"cancelled": 1, "failed": 1, "not stopped": 1, "sent": 2, "unclear": 1}}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -271,19 +271,20 @@ func TestVerbsOfTheAPI(t *testing.T) {
 			o.seed()
 			dead, err := o.store.Jobs(t.Context(), record.Filter{State: "dead", Kind: "decode"})
 			o.must(err)
+			o.must(o.store.AskRelease(t.Context(), record.Actor{Name: "user:ryo"}, "northwind", "they are meant"))
 			before := o.snapshot()
 			got := o.api(http.MethodPost, tt.path, strings.Replace(tt.body, "DEAD", dead[0].ID, 1), "ops-secret")
 			if got.code != http.StatusOK {
 				t.Fatalf("status %d\n%s", got.code, got.body)
 			}
 			done := answer[record.Done](t, got)
-			if (done.Batch != "") != (done.Changed > 1 && !done.DryRun) {
+			if (done.Batch != "") != (done.Changed != 1 && !done.DryRun) { // several at once, or step by step
 				t.Errorf("batch %q for %d changes", done.Batch, done.Changed)
 			}
-			if len(done.IDs) != done.Changed {
-				t.Errorf("%d ids for %d changes", len(done.IDs), done.Changed)
+			if ids := slices.Concat(done.IDs, done.Samples[""]); len(ids) != done.Changed {
+				t.Errorf("%d ids for %d changes", len(ids), done.Changed)
 			}
-			done.Batch, done.IDs = "", nil
+			done.Batch, done.IDs, done.Samples = "", nil, nil
 			if len(done.Skipped) == 0 {
 				done.Skipped = nil
 			}
@@ -347,6 +348,9 @@ func TestPeopleInTheAPI(t *testing.T) {
 	}
 }
 
+// stateful are the deeds that not everything is in the state for.
+var stateful = regexp.MustCompile(`/(edit|ask|pause|resume|cancel)$`)
+
 // TestAnswersAreAsDescribed compares what the API answers with its description,
 // field by field.
 func TestAnswersAreAsDescribed(t *testing.T) {
@@ -361,6 +365,8 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 			schema := op.(map[string]any)["responses"].(map[string]any)["200"].(map[string]any)["content"].(map[string]any)["application/json"].(map[string]any)["schema"].(map[string]any)
 			body := `{"reason":"a test"}`
 			switch {
+			case path == "/mails/send":
+				body = `{"id":"` + o.mailOf("48213390").ID + `","dry_run":true}`
 			case strings.HasSuffix(path, "/find"):
 				body = `{"company":"acme","query":"misaki@example.jp"}`
 			case path == "/tokens":
@@ -386,6 +392,9 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 					body = ""
 				}
 				got := o.api(strings.ToUpper(method), at, body, "ops-secret")
+				if got.code == http.StatusConflict && stateful.MatchString(path) {
+					continue
+				}
 				if got.code != http.StatusOK {
 					t.Errorf("%s %s: status %d\n%s", method, at, got.code, got.body)
 					continue
@@ -452,7 +461,7 @@ type leaving struct {
 	left   chan error
 }
 
-func (l leaving) RetryJobs(ctx context.Context, _ record.Order) (record.Done, error) {
+func (l leaving) Rerun(ctx context.Context, _ record.Rerun, _ record.Terms) (record.Done, error) {
 	l.hangUp()
 	time.Sleep(50 * time.Millisecond) // for the server to notice
 	l.left <- ctx.Err()

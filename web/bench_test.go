@@ -271,6 +271,8 @@ func newSingle(b *testing.B, driver, address string, conns int) single {
 	return single{db, `INSERT INTO inbox (id, company, connection, dedupe_key, body, at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`}
 }
 
+func (single) NoteSecret(context.Context, string, string, string) error { return nil }
+
 func (s single) SaveDelivery(ctx context.Context, a record.Arrival) (string, error) {
 	d := a.Delivery
 	_, err := s.db.ExecContext(ctx, s.insert, d.Key, d.Company, d.Connection, d.Key, d.Payload.Body, d.Payload.Received.UnixMicro())

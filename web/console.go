@@ -68,7 +68,8 @@ func (k *console) route(e *gin.Engine) {
 		"/consents": k.consentList, "/consents/:id": k.consentPage,
 		"/credits": k.creditList, "/credits/:company": k.creditPage,
 		"/companies": k.companyList, "/companies/:id": k.companyPage,
-		"/batches": k.batchList, "/batches/:id": k.batchPage,
+		"/batches": k.batchList, "/batches/:id": k.batchPage, "/batches/:id/results.csv": k.results,
+		"/dead-letters": k.graves, "/hold": k.hold, "/hold/brakes/:company": k.brakePage,
 		"/audit": k.auditList, "/people/:id": k.personPage,
 	} {
 		e.GET(path, k.page(record.Viewer, show))
@@ -83,6 +84,8 @@ func (k *console) route(e *gin.Engine) {
 	for path, do := range map[string]showing{
 		"/deliveries/:id/reveal": k.unlockPage(deliveryNoun), "/applications/:id/reveal": k.unlockPage(applicationNoun), "/mails/:id/reveal": k.unlockPage(mailNoun),
 		"/consents/:id/withdraw": k.withdrawConsent, "/people/:id/erase": k.erasePerson,
+		"/batches/:id/pause": k.moveBatchPage("pause"), "/batches/:id/resume": k.moveBatchPage("resume"), "/batches/:id/cancel": k.moveBatchPage("cancel"),
+		"/mails/:id/edit": k.editPage, "/mails/:id/ask": k.askPage, "/hold/brakes/:company/vouch": k.vouch, "/hold/brakes/:company/release": k.releaseBraked,
 	} {
 		e.POST(path, k.page(record.Operator, do))
 	}
@@ -305,16 +308,20 @@ func (s *sheet) Reveal(path, id, in string) revealForm {
 	return revealForm{URL: "/" + path + "/" + url.PathEscape(id) + "/reveal", In: in, Text: s.t("reveal." + path)}
 }
 
+// Ticks reports whether the rows of a list can be ticked one by one; only the page
+// of a list says yes.
+func (*sheet) Ticks() bool { return false }
+
 // Entries are the entries of the navigation, with how much in each needs a
 // person.
 func (s *sheet) Entries() []link {
 	open := s.Beat.Of("")
 	needs := map[string]int{
-		"mails": open.Mails["stopped"] + open.Mails["unclear"] + open.Mails["failed"], "jobs": open.Jobs["dead"],
+		"hold": open.Mails["stopped"] + open.Mails["unclear"] + open.Mails["failed"], "dead-letters": open.Jobs["dead"],
 		"deliveries": open.Deliveries["parked"] + open.Deliveries["quarantined"], "referrals": open.Referrals["failed"], "companies": s.Broken,
 	}
 	var out []link
-	for _, name := range []string{"overview", "mailbox", "applications", "deliveries", "mails", "jobs", "referrals", "consents", "credits", "batches", "companies", "audit", "users", "help"} {
+	for _, name := range []string{"overview", "mailbox", "applications", "deliveries", "hold", "mails", "dead-letters", "jobs", "referrals", "consents", "credits", "batches", "companies", "audit", "users", "help"} {
 		l := link{Text: s.t("nav." + name), URL: "/" + name, Count: needs[name], Active: s.Nav == name}
 		if name == "overview" {
 			l.URL = "/"

@@ -38,6 +38,7 @@ func TestConsoleFitsEveryWindow(t *testing.T) {
 	for noun, id := range map[string]string{"mail": m.ID, "application": app.ID} {
 		o.must(o.store.Audit(t.Context(), record.Actor{Name: "user:megumi"}, record.Audit{Verb: "reveal", Noun: noun, Subject: id, Reason: "a question"}))
 	}
+	o.rerun()
 	paths := o.paths()
 	maps.Copy(paths, map[string]string{
 		"mailbox_open": "/mailbox?id=" + m.ID, "mail_text": "/mails/" + m.ID + "?view=text", "mail_source": "/mails/" + m.ID + "?view=source",

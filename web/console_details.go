@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"html/template"
 	"maps"
@@ -21,11 +22,12 @@ import (
 // A deliveryPage is one delivery and what became of it.
 type deliveryPage struct {
 	*sheet
-	Row    deliveryDetail
-	Until  time.Time // until when the payload is revealed
-	Raw    *raw
-	Header []pair
-	Verbs  []verbLink
+	Row      deliveryDetail
+	Compared *comparison
+	Until    time.Time // until when the payload is revealed
+	Raw      *raw
+	Header   []pair
+	Verbs    []verbLink
 }
 
 func (k *console) deliveryPage(c *gin.Context, s *sheet) error {
@@ -40,6 +42,11 @@ func (k *console) deliveryPage(c *gin.Context, s *sheet) error {
 	p := deliveryPage{sheet: s, Row: d, Verbs: s.verbsOf(deliveryNoun, string(d.Disposition), id)}
 	if p.Until, err = k.revealed(ctx, s.Who.Actor, deliveryNoun, id); err != nil {
 		return err
+	}
+	if c.Query("compare") != "" {
+		if p.Compared, err = k.compare(ctx, s, id); err != nil {
+			return err
+		}
 	}
 	if !p.Until.IsZero() {
 		shown, err := k.payload(ctx, id)
@@ -56,6 +63,25 @@ func (k *console) deliveryPage(c *gin.Context, s *sheet) error {
 	}
 	k.render(c, http.StatusOK, "delivery", p)
 	return nil
+}
+
+// A comparison is what a delivery said and says, or why it cannot be told.
+type comparison struct {
+	record.Difference
+	Problem string
+}
+
+// compare reads a delivery with today's rules. That these cannot be asked is an
+// answer too.
+func (k *console) compare(ctx context.Context, s *sheet, id string) (*comparison, error) {
+	d, err := k.Clerk.Difference(ctx, id)
+	if fault := ats.FaultOf(err); fault == ats.Conflict || fault == ats.NotFound {
+		return &comparison{Problem: err.Error()}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &comparison{Difference: d, Problem: s.Say(d.Error)}, nil
 }
 
 // pretty indents JSON for reading; "" for anything else.
@@ -138,27 +164,6 @@ func (k *console) showConsent(c *gin.Context, s *sheet, code int, problem string
 	s.Nav = "consents"
 	s.Title = s.t("consent.h1", "purpose", s.Word("purpose", row.Purpose))
 	k.render(c, code, "consent", p)
-	return nil
-}
-
-type batchPage struct {
-	*sheet
-	Row  batchDetail
-	Mine []pair // the filter in words
-}
-
-func (k *console) batchPage(c *gin.Context, s *sheet) error {
-	d, err := k.batch(c.Request.Context(), c.Param("id"))
-	if err != nil {
-		return err
-	}
-	p := batchPage{sheet: s, Row: d}
-	if q, err := url.ParseQuery(d.Filter); err == nil {
-		p.Mine = []pair{{s.t("field.filter"), words(q)}}
-	}
-	s.Nav = "batches"
-	s.Title = s.t("batch.h1", "changed", s.Count(d.Noun, d.Changed), "matched", s.Count(d.Noun, d.Matched))
-	k.render(c, http.StatusOK, "batch", p)
 	return nil
 }
 
@@ -281,6 +286,8 @@ type connection struct {
 	Last   *record.Delivery
 	Err    string
 	Poll   *record.Poll // of one that is asked for news and was
+	// Secrets are the names of its secrets and when each fitted last.
+	Secrets []record.SecretUse
 }
 
 func (k *console) companyPage(c *gin.Context, s *sheet) error {
@@ -301,6 +308,9 @@ func (k *console) companyPage(c *gin.Context, s *sheet) error {
 	}
 	if p.Row.Company != nil {
 		if p.Connections, err = k.connections(c, p.Row.Company); err != nil {
+			return err
+		}
+		if err := k.secrets(c, &p); err != nil {
 			return err
 		}
 		if p.Row.Company.Mail.Transport == "sendgrid" {
@@ -341,6 +351,28 @@ func (k *console) connections(c *gin.Context, company *configs.Company) ([]conne
 		out = append(out, one)
 	}
 	return out, nil
+}
+
+// secrets tells when the secrets of the connections fitted last: those of the
+// file in its order, then those that it has no more.
+func (k *console) secrets(c *gin.Context, p *companyPage) error {
+	uses, err := k.Desk.SecretUses(c.Request.Context(), p.Row.ID)
+	if err != nil {
+		return err
+	}
+	for i := range p.Connections {
+		one := &p.Connections[i]
+		for _, name := range p.Row.Company.Connections[one.Name].SecretNames() {
+			use := record.SecretUse{Connection: one.Name, Secret: name}
+			for _, u := range uses {
+				if u.Connection == one.Name && u.Secret == name {
+					use = u
+				}
+			}
+			one.Secrets = append(one.Secrets, use)
+		}
+	}
+	return nil
 }
 
 // doors names the doors of a connector.

@@ -32,6 +32,7 @@ type listPage struct {
 	Newest string // address of the first page, when this is a later one
 	Older  string // address of the next page
 	query  []pair // what narrows, as the address has it
+	state  string // that the filter asks for
 }
 
 type link struct {
@@ -52,6 +53,7 @@ type chipLink struct{ Text, Remove string }
 type verbLink struct {
 	Text string
 	URL  string
+	Path string // without the selection
 	Bad  bool
 	Main bool
 }
@@ -74,6 +76,7 @@ func listing[T any](k *console, c *gin.Context, s *sheet, n noun, read func(cont
 		if f.Company != "" {
 			s.of(f.Company)
 		}
+		p.state = f.State
 		page, err := fetch(c.Request.Context(), f, read, id)
 		if err != nil {
 			return err
@@ -221,23 +224,31 @@ func (p *listPage) verbs(q url.Values, f record.Filter) {
 	p.Verbs = p.verbLinks(p.Noun, f.State, q)
 }
 
+// Ticks reports whether the rows can be ticked: something can be done to them.
+func (p *listPage) Ticks() bool { return p.May() && !p.Empty && len(able[p.Noun.Path][p.state]) > 0 }
+
+// Ticked are the verbs for what is ticked.
+func (p *listPage) Ticked() []verbLink {
+	return p.verbLinks(p.Noun, p.state, nil)
+}
+
 // able says which verbs make sense for a state; "" stands for all states.
 var able = map[string]map[string][]string{
 	"jobs":       {"": {"retry", "cancel"}, "dead": {"retry", "cancel"}, "waiting": {"retry", "cancel"}},
-	"deliveries": {"": {"replay"}, "decoded": {"replay"}, "ignored": {"replay"}, "parked": {"replay"}, "quarantined": {"replay"}},
-	"mails":      {"": {"release", "stop", "cancel"}, "held": {"stop", "cancel"}, "stopped": {"release", "cancel"}, "unclear": {"resolve"}},
+	"deliveries": {"": {"replay"}, "decoded": {"replay"}, "ignored": {"replay"}, "parked": {"replay"}, "quarantined": {"release"}},
+	"mails":      {"": {"release", "stop", "cancel"}, "held": {"send", "stop", "cancel"}, "stopped": {"release", "cancel"}, "unclear": {"resolve"}, "failed": {"retry"}},
 	"referrals":  {"": {"retry"}, "failed": {"retry"}},
 }
 
 func (s *sheet) verbLinks(n noun, state string, q url.Values) []verbLink {
 	var out []verbLink
 	for _, name := range able[n.Path][state] {
-		if !s.Can(n.Path, name) {
+		if !s.Can(n.Path, name) || name == "send" && q.Get("id") == "" { // one at a time
 			continue
 		}
 		key := "verb." + n.Path + "." + name
 		out = append(out, verbLink{
-			Text: s.t(key + ".review"), URL: "/" + n.Path + "/" + name + "?" + q.Encode(),
+			Text: s.t(key + ".review"), Path: "/" + n.Path + "/" + name, URL: "/" + n.Path + "/" + name + "?" + q.Encode(),
 			Bad: name == "cancel", Main: len(out) == 0,
 		})
 	}

@@ -3,6 +3,7 @@ package web_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -15,6 +16,8 @@ import (
 	"github.com/career-relay/connector/ats/atstest"
 	"github.com/career-relay/connector/configs"
 	"github.com/career-relay/connector/connectors"
+	"github.com/career-relay/connector/connectors/verify"
+	"github.com/career-relay/connector/jobs"
 	"github.com/career-relay/connector/mail"
 	"github.com/career-relay/connector/record"
 	"github.com/career-relay/connector/relay"
@@ -31,11 +34,12 @@ const hostile = `"><script>alert(1)</script>`
 // everything.
 type office struct {
 	*site
-	ops     web.Deps
-	base    string
-	firms   firms
-	letters *mail.Templates
-	cookie  string // of the session that get and post use
+	ops       web.Deps
+	base      string
+	firms     firms
+	letters   *mail.Templates
+	transport jobs.Transport
+	cookie    string // of the session that get and post use
 }
 
 // firms are several companies, one of them with a file that never was good.
@@ -95,8 +99,15 @@ func newOffice(tb testing.TB, change ...func(*office)) *office {
 		if company == "acme" && name == "herp" {
 			return nil, ats.Errorf(ats.Invalid, "api_key: required")
 		}
-		return vendor{}, nil
+		return vendor{scheme: verify.Token{Place: verify.Place{Header: "X-Key"}}, secrets: []connectors.Secret{{Value: "right"}}}, nil
 	}
+	o.ops.Clerk = &jobs.Clerk{
+		Store: o.store, Tenants: &o.firms, Now: o.clock, PublicURL: o.ops.PublicURL,
+		Open:      func(company, name string) (connectors.Connector, error) { return o.ops.Open(company, name) },
+		Letters:   func(*configs.Company) (*mail.Templates, error) { return o.letters, nil },
+		Transport: func(*configs.Company) (jobs.Transport, error) { return o.transport, nil },
+	}
+	o.transport = jobs.Transport{Transport: mail.Mailbox{}, Name: "mailbox"}
 	for _, c := range change {
 		c(o)
 	}
@@ -362,6 +373,28 @@ func (o *office) seed() {
 	o.at(noon)
 }
 
+// rerun starts a batch over the dead jobs and lets it make its first step.
+func (o *office) rerun() {
+	o.t.Helper()
+	_, err := o.store.Rerun(o.t.Context(), record.Rerun{Order: record.Order{Actor: record.Actor{Name: "user:ryo"}, Filter: record.Filter{State: "dead"}, Reason: "the provider is back"}, Verb: "retry", Noun: "job", Rate: 1}, nil)
+	o.must(err)
+	o.stepBatches()
+}
+
+// stepBatches lets the workers do one step of every batch.
+func (o *office) stepBatches() {
+	o.t.Helper()
+	ctx := o.t.Context()
+	tickets, err := o.store.Dispatch(ctx, record.BulkQueue, map[string]int{"": 10})
+	o.must(err)
+	for _, ticket := range tickets {
+		j, err := o.store.StartJob(ctx, ticket.Job, ticket.Seq, time.Minute)
+		o.must(err)
+		_, err = o.store.StepBatch(ctx, j, nil)
+		o.must(err)
+	}
+}
+
 // login makes a user and logs in.
 func (o *office) login(role record.Role) {
 	o.t.Helper()
@@ -481,5 +514,16 @@ func (o *office) paths() map[string]string {
 	batches, err := o.store.Batches(ctx, record.Filter{})
 	o.must(err)
 	paths["batch"] = "/batches/" + batches[0].ID
+	for _, b := range batches {
+		if b.State == record.BatchRunning {
+			paths["batch_steps"] = "/batches/" + b.ID
+		}
+	}
+	paths["delivery_compared"] = paths["delivery_decoded"] + "?compare=1"
+	maps.Copy(paths, map[string]string{
+		"graves": "/dead-letters", "graves_none": "/dead-letters?company=hoshizora", "hold": "/hold", "hold_held": "/hold?id=" + o.mailOf("48213390").ID, "hold_unclear": "/hold?view=unclear",
+		"hold_none": "/hold?company=hoshizora", "brake": "/hold/brakes/northwind", "mails_retry": "/mails/retry?state=failed", "mails_send": "/mails/send?id=" + o.mailOf("48213390").ID,
+		"deliveries_release": "/deliveries/release?state=quarantined", "deliveries_quarantined": "/deliveries?state=quarantined", "delivery_replay": "/deliveries/replay?id=" + deliveries[0].ID,
+	})
 	return paths
 }

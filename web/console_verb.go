@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -17,17 +19,22 @@ import (
 // would not and why. Nothing happens before its form is sent.
 type verbPage struct {
 	*sheet
-	Key     string // of the words of this verb
-	Noun    noun
-	Bad     bool
-	Address string // of the form, with the filter
-	Back    string
-	Words   string // the filter
-	Done    record.Done
-	Parts   []partOf
-	Asks    bool // whether the mails left
-	Reason  string
-	Err     string
+	Key      string // of the words of this verb
+	Noun     noun
+	Bad      bool
+	Address  string // of the form, with the filter
+	Back     string
+	Words    string // the filter
+	Done     record.Done
+	Parts    []partOf
+	Asks     bool // whether the mails left
+	Rerun    bool // the workers do it step by step
+	Rate     int
+	Halt     int
+	Divided  bool // in the parts of a batch
+	Compared *comparison
+	Reason   string
+	Err      string
 }
 
 // A partOf is one part of what a filter found.
@@ -38,6 +45,9 @@ type partOf struct {
 	Width int
 	Bar   int // the width without the gap
 	Runs  bool
+	Shape string
+	Why   []partOf // the reasons of a part
+	Such  []link   // some of them
 }
 
 // preview shows what a verb would do.
@@ -46,7 +56,7 @@ func (k *console) preview(v verb) showing {
 }
 
 func (k *console) showVerb(c *gin.Context, s *sheet, v verb, code int, reason, problem string) error {
-	q := c.Request.URL.Query()
+	q := ticked(c.Request.URL.Query())
 	f, err := v.noun.filter(q, k.Now())
 	if err != nil {
 		return err
@@ -59,8 +69,15 @@ func (k *console) showVerb(c *gin.Context, s *sheet, v verb, code int, reason, p
 		sheet: s, Key: "verb." + v.noun.Path + "." + v.name, Noun: v.noun, Bad: v.name == "cancel", Asks: v.name == "resolve",
 		Address: c.Request.URL.RequestURI(), Back: "/" + v.noun.Path + "?" + q.Encode(), Words: words(q), Done: done, Reason: reason, Err: problem,
 	}
-	if f.ID != "" {
+	several := f.ID == "" || strings.Contains(f.ID, ",")
+	if !several {
 		p.Back = "/" + v.noun.Path + "/" + url.PathEscape(f.ID)
+	}
+	p.Rerun, p.Halt, p.Divided = v.rerun && several, record.DefaultHalt, done.Samples != nil
+	if v.name == "replay" && !several {
+		if p.Compared, err = k.compare(c.Request.Context(), s, f.ID); err != nil {
+			return err
+		}
 	}
 	s.Path, s.Nav = p.Address, v.noun.Path
 	title := ".h1"
@@ -75,29 +92,71 @@ func (k *console) showVerb(c *gin.Context, s *sheet, v verb, code int, reason, p
 
 // divide makes the parts and their widths.
 func (p *verbPage) divide() {
-	p.Parts = []partOf{{Text: p.t(p.Key + ".part"), Count: p.Done.Changed, Runs: true}}
+	p.Parts = []partOf{{Text: p.t(p.Key + ".part"), Count: p.Done.Changed, Runs: true, Shape: "run", Such: p.such("")}}
 	skipped := slices.SortedFunc(maps.Keys(p.Done.Skipped), func(a, b string) int {
 		return cmp.Or(cmp.Compare(p.Done.Skipped[b], p.Done.Skipped[a]), cmp.Compare(a, b))
 	})
-	for _, why := range skipped {
-		p.Parts = append(p.Parts, partOf{Text: p.skip(why), Count: p.Done.Skipped[why]})
+	if p.Divided {
+		p.gather(skipped)
+	} else {
+		for _, why := range skipped {
+			p.Parts = append(p.Parts, partOf{Text: p.skip(p.Noun.One, why), Count: p.Done.Skipped[why], Shape: "none"})
+		}
+	}
+	all := p.Done.Matched
+	if p.Done.Looked > 0 {
+		all = p.Done.Looked
 	}
 	x := 0
 	for i := range p.Parts {
-		if p.Done.Matched > 0 {
-			p.Parts[i].X, p.Parts[i].Width = x, 370*p.Parts[i].Count/p.Done.Matched
+		if all > 0 {
+			p.Parts[i].X, p.Parts[i].Width = x, 370*p.Parts[i].Count/all
 		}
 		p.Parts[i].Bar = max(p.Parts[i].Width-2, 1)
 		x += p.Parts[i].Width
 	}
 }
 
+// gather puts the reasons of a batch's preview into its parts.
+func (p *verbPage) gather(skipped []string) {
+	for _, name := range record.Parts[1:] {
+		part := partOf{Text: p.t("verb.part." + name), Shape: map[bool]string{true: "done", false: "none"}[name == record.PartDone]}
+		for _, why := range skipped {
+			if record.PartOf(why) == name {
+				part.Count += p.Done.Skipped[why]
+				part.Why = append(part.Why, partOf{Text: p.skip(p.Noun.One, why), Count: p.Done.Skipped[why], Such: p.such(why)})
+			}
+		}
+		if part.Count > 0 {
+			p.Parts = append(p.Parts, part)
+		}
+	}
+}
+
+// such links a few of those that a reason holds for.
+func (p *verbPage) such(why string) []link {
+	var out []link
+	for _, id := range p.Done.Samples[why] {
+		out = append(out, link{Text: p.Short(id), URL: "/" + p.Noun.Path + "/" + url.PathEscape(id)})
+	}
+	return out
+}
+
 // skip says why something is left alone: a reason, or the state it is in.
-func (p *verbPage) skip(why string) string {
-	if said := p.known("say."+why, ""); said != "" {
+func (s *sheet) skip(noun, why string) string {
+	if said := s.known("say."+why, ""); said != "" {
 		return said
 	}
-	return p.t("verb.state", "state", p.State(p.Noun.Path, why))
+	return s.t("verb.state", "state", s.State(record.Plural(noun), why))
+}
+
+// ticked puts ids that were ticked one by one into one word.
+func ticked(q url.Values) url.Values {
+	q = maps.Clone(q)
+	if ids := q["id"]; len(ids) > 1 {
+		q.Set("id", strings.Join(ids, ","))
+	}
+	return q
 }
 
 // carryOut does what the preview showed, counting once more.
@@ -113,6 +172,12 @@ func (k *console) carryOut(v verb) showing {
 			left := sent == "yes"
 			o.Sent = &left
 		}
+		var err1, err2 error
+		o.Rate, err1 = number(form.Get("rate"))
+		o.Halt, err2 = number(form.Get("halt"))
+		if err1 != nil || err2 != nil {
+			return k.showVerb(c, s, v, http.StatusBadRequest, o.Reason, s.t("verb.number"))
+		}
 		if _, err := needReason(o.Reason); err != nil {
 			return k.showVerb(c, s, v, http.StatusBadRequest, o.Reason, s.t("reason.missing"))
 		}
@@ -120,19 +185,34 @@ func (k *console) carryOut(v verb) showing {
 			return k.showVerb(c, s, v, http.StatusBadRequest, o.Reason, s.t("verb.mails.resolve.choose"))
 		}
 		done, err := k.run(c.Request.Context(), v, o)
+		if ats.FaultOf(err) == ats.Conflict {
+			return k.showVerb(c, s, v, http.StatusConflict, o.Reason, s.t("verb.conflict")+" "+err.Error())
+		}
 		if err != nil {
 			return err
 		}
-		if done.Changed == 0 {
+		if done.Changed == 0 && done.Batch == "" {
 			return k.showVerb(c, s, v, http.StatusConflict, o.Reason, s.t("verb.nothing"))
 		}
-		to := "/" + v.noun.Path + "/" + url.PathEscape(done.IDs[0])
-		if done.Batch != "" {
-			to = "/batches/" + url.PathEscape(done.Batch)
+		to := "/batches/" + url.PathEscape(done.Batch)
+		if done.Batch == "" {
+			to = "/" + v.noun.Path + "/" + url.PathEscape(done.IDs[0])
 		}
 		c.Redirect(http.StatusSeeOther, to)
 		return nil
 	}
+}
+
+// number reads a number of a form; nothing is zero.
+func number(text string) (int, error) {
+	if text = strings.TrimSpace(text); text == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err == nil && n < 0 {
+		err = strconv.ErrRange
+	}
+	return n, err
 }
 
 // withdrawConsent takes a consent back.
@@ -158,8 +238,11 @@ func (k *console) unlockPage(n noun) showing {
 			return err
 		}
 		to := "/" + n.Path + "/" + url.PathEscape(id)
-		if c.Request.PostForm.Get("in") == "mailbox" {
+		switch c.Request.PostForm.Get("in") {
+		case "mailbox":
 			to = "/mailbox?id=" + url.QueryEscape(id)
+		case "hold":
+			to = "/hold?id=" + url.QueryEscape(id) + "#letter"
 		}
 		c.Redirect(http.StatusSeeOther, to)
 		return nil

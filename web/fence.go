@@ -412,20 +412,16 @@ func orderedMails(ctx context.Context, o record.Order, do func(context.Context, 
 	return ordered(ctx, o, do)
 }
 
-func (f fence) RetryJobs(ctx context.Context, o record.Order) (record.Done, error) {
-	return ordered(ctx, o, f.desk.RetryJobs)
-}
-
 func (f fence) CancelJobs(ctx context.Context, o record.Order) (record.Done, error) {
 	return ordered(ctx, o, f.desk.CancelJobs)
 }
 
-func (f fence) ReplayDeliveries(ctx context.Context, o record.Order) (record.Done, error) {
-	return ordered(ctx, o, f.desk.ReplayDeliveries)
-}
-
 func (f fence) ReleaseMails(ctx context.Context, o record.Order) (record.Done, error) {
 	return orderedMails(ctx, o, f.desk.ReleaseMails)
+}
+
+func (f fence) SendMails(ctx context.Context, o record.Order) (record.Done, error) {
+	return orderedMails(ctx, o, f.desk.SendMails)
 }
 
 func (f fence) StopMails(ctx context.Context, o record.Order) (record.Done, error) {
@@ -442,8 +438,106 @@ func (f fence) ResolveMails(ctx context.Context, o record.Order, sent bool) (rec
 	})
 }
 
-func (f fence) RetryReferrals(ctx context.Context, o record.Order) (record.Done, error) {
-	return ordered(ctx, o, f.desk.RetryReferrals)
+// Graves implements Desk.
+func (f fence) Graves(ctx context.Context, q record.Filter) ([]record.Grave, error) {
+	return listed(ctx, q, f.desk.Graves)
+}
+
+// batch refuses a batch that is not wholly within the fence.
+func (f fence) batch(ctx context.Context, id string) error {
+	found, err := f.Batches(ctx, record.Filter{ID: id, Limit: 1})
+	if err == nil && len(found) == 0 {
+		err = ats.Errorf(ats.NotFound, "no batch %s", id)
+	}
+	return err
+}
+
+// Progress implements Desk.
+func (f fence) Progress(ctx context.Context, batch string) (record.Progress, error) {
+	if err := f.batch(ctx, batch); err != nil {
+		return record.Progress{}, err
+	}
+	return f.desk.Progress(ctx, batch)
+}
+
+// Results implements Desk.
+func (f fence) Results(ctx context.Context, q record.Filter) ([]record.Result, error) {
+	if err := f.batch(ctx, q.Batch); err != nil {
+		return nil, err
+	}
+	return f.desk.Results(ctx, q)
+}
+
+// MoveBatch implements Desk.
+func (f fence) MoveBatch(ctx context.Context, actor record.Actor, id, verb, reason string) (record.Batch, error) {
+	if err := f.batch(ctx, id); err != nil {
+		return record.Batch{}, err
+	}
+	return f.desk.MoveBatch(ctx, actor, id, verb, reason)
+}
+
+// SecretUses implements Desk.
+func (f fence) SecretUses(ctx context.Context, company string) ([]record.SecretUse, error) {
+	return listed(ctx, record.Filter{Company: company}, func(ctx context.Context, one record.Filter) ([]record.SecretUse, error) {
+		return f.desk.SecretUses(ctx, one.Company)
+	})
+}
+
+// Rerun implements Desk.
+func (f fence) Rerun(ctx context.Context, r record.Rerun, terms record.Terms) (record.Done, error) {
+	return rerunWithin(ctx, r, terms, f.desk.Rerun)
+}
+
+func rerunWithin(ctx context.Context, r record.Rerun, terms record.Terms, do func(context.Context, record.Rerun, record.Terms) (record.Done, error)) (record.Done, error) {
+	return ordered(ctx, r.Order, func(ctx context.Context, o record.Order) (record.Done, error) {
+		r.Order = o
+		return do(ctx, r, terms)
+	})
+}
+
+// AskRelease implements Desk.
+func (f fence) AskRelease(ctx context.Context, actor record.Actor, company, reason string) error {
+	if err := same(ctx, "company", company, company); err != nil {
+		return err
+	}
+	return f.desk.AskRelease(ctx, actor, company, reason)
+}
+
+// A fencedClerk is a Clerk for whoever asks.
+type fencedClerk struct {
+	clerk Clerk
+	fence fence
+}
+
+var _ Clerk = fencedClerk{}
+
+// Edit implements Clerk.
+func (c fencedClerk) Edit(ctx context.Context, actor record.Actor, id, line, reason string) error {
+	if _, err := c.fence.Mail(ctx, id); err != nil {
+		return err
+	}
+	return c.clerk.Edit(ctx, actor, id, line, reason)
+}
+
+// Ask implements Clerk.
+func (c fencedClerk) Ask(ctx context.Context, actor record.Actor, id, reason string) error {
+	if _, err := c.fence.Mail(ctx, id); err != nil {
+		return err
+	}
+	return c.clerk.Ask(ctx, actor, id, reason)
+}
+
+// Release implements Clerk.
+func (c fencedClerk) Release(ctx context.Context, r record.Rerun, terms record.Terms) (record.Done, error) {
+	return rerunWithin(ctx, r, terms, c.clerk.Release)
+}
+
+// Difference implements Clerk.
+func (c fencedClerk) Difference(ctx context.Context, delivery string) (record.Difference, error) {
+	if _, _, err := c.fence.Delivery(ctx, delivery); err != nil {
+		return record.Difference{}, err
+	}
+	return c.clerk.Difference(ctx, delivery)
 }
 
 func (f fence) Withdraw(ctx context.Context, actor record.Actor, id, reason string) error {

@@ -54,10 +54,11 @@ type hooks struct {
 	Deps
 	quarantine *gate
 	lines      *gate
+	secrets    *gate
 }
 
 func newHooks(d Deps) *hooks {
-	return &hooks{Deps: d, quarantine: newGate(quarantined, time.Hour), lines: newGate(failures, time.Minute)}
+	return &hooks{Deps: d, quarantine: newGate(quarantined, time.Hour), lines: newGate(failures, time.Minute), secrets: newGate(1, time.Minute)}
 }
 
 // A visit is one request at the door and what came of it: one answer, one line
@@ -229,7 +230,7 @@ func (h *hooks) webhook(c *gin.Context, v *visit) error {
 	if a, ok := conn.(connectors.Acknowledger); ok {
 		good, denied = a.Statuses()
 	}
-	if v.secret, err = verified(door, p); err != nil {
+	if v.secret, err = connectors.Verified(door, p); err != nil {
 		if ats.FaultOf(err) == ats.Denied {
 			v.status = denied
 			h.keepRefused(c, v, company, p, err)
@@ -237,9 +238,14 @@ func (h *hooks) webhook(c *gin.Context, v *visit) error {
 		return err
 	}
 	d := connectors.Delivery{Company: v.company, Connection: v.connection, Door: connectors.Webhook, Key: dedupeKey(conn, p, c.Request.URL.RawQuery), Payload: kept(redacted(conn, p))}
-	if err := h.keep(c, v, record.Arrival{Delivery: d, Vendor: v.vendor, Disposition: record.New, Keep: company.Retention.Deliveries.Std()}); err != nil {
+	secret := ""
+	if v.secret > 0 {
+		secret = company.Connections[v.connection].SecretName(v.secret - 1)
+	}
+	if err := h.keep(c, v, record.Arrival{Delivery: d, Vendor: v.vendor, Disposition: record.New, Keep: company.Retention.Deliveries.Std(), Secret: secret}); err != nil {
 		return err
 	}
+	h.noteSecret(c, v, secret)
 	reply := answerTo(conn, p)
 	v.status, v.header = good, reply.Header
 	if reply.Body != nil {
@@ -248,14 +254,17 @@ func (h *hooks) webhook(c *gin.Context, v *visit) error {
 	return nil
 }
 
-// verified checks the signature and counts from 1 which secret fitted, if the
-// connector tells.
-func verified(door connectors.Receiver, p connectors.Payload) (secret int, err error) {
-	if m, ok := door.(connectors.Matcher); ok {
-		n, err := m.Match(p)
-		return n + 1, err
+// noteSecret notes now and then which secret fits, so that it shows when an old
+// one is no longer used. The delivery is kept already, whatever happens here.
+func (h *hooks) noteSecret(c *gin.Context, v *visit, secret string) {
+	if secret == "" || !h.secrets.pass(v.company+"/"+v.connection+" "+secret, h.Now()) {
+		return
 	}
-	return 0, door.Verify(p)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), time.Second)
+	defer cancel()
+	if err := h.Inbox.NoteSecret(ctx, v.company, v.connection, secret); err != nil {
+		h.Log.WarnContext(ctx, "the use of a secret was not noted", "company", v.company, "connection", v.connection, "err", err)
+	}
 }
 
 // answerTo is what the vendor wants to read besides the status.

@@ -325,6 +325,8 @@ func TestAHundredAtOnce(t *testing.T) {
 // inbox answers SaveDelivery as a test wants.
 type inbox func(ctx context.Context, a record.Arrival) (string, error)
 
+func (inbox) NoteSecret(context.Context, string, string, string) error { return nil }
+
 func (f inbox) SaveDelivery(ctx context.Context, a record.Arrival) (string, error) { return f(ctx, a) }
 
 func TestADatabaseThatIsAway(t *testing.T) {

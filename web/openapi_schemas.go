@@ -8,12 +8,18 @@ var schemas = map[string]shape{
 		detail text Where, what, and what to do.
 		status int`},
 	"Order": {text: "One id, or a filter of the words that the list knows; email needs company beside it.", closed: true, lines: `
-		id text?
+		id text? One, or several with commas between them.
 		filter texts? Words of the list's query without after and limit; email where the rows have a person's address.
 		reason text? Required unless dry_run; kept in the audit log. Write nothing personal.
 		dry_run bool? Only count. True by default with a filter, false with an id.`},
 	"Resolution": {closed: true, of: "Order", lines: `
 		sent bool? Required unless dry_run: true when the mails left, false when they did not and shall go out again.`},
+	"Rerun": {closed: true, of: "Order", lines: `
+		rate int? Items handed to the workers in a minute at most; 0 for no bound.
+		halt int? The batch pauses by itself after so many failures; 100 when left away.`},
+	"Edit": {closed: true, lines: `
+		personal_line text At most 120 characters on one line, without reasons, links or addresses; empty takes it out.
+		reason text Kept in the audit log. Write nothing personal.`},
 	"Reason": {closed: true, lines: `
 		reason text Kept in the audit log. Write nothing personal.`},
 	"Find": {closed: true, lines: `
@@ -24,9 +30,11 @@ var schemas = map[string]shape{
 		matched int
 		changed int
 		skipped counts? How many were left alone, by reason.
-		batch text? Set when more than one was changed.
+		batch text? Set when more than one was changed, or when the workers do it.
 		dry_run bool
-		ids []text? The first hundred.`},
+		ids []text? The first hundred.
+		samples lists? Of the preview of a batch: a few ids by reason, under the empty reason those that would be done.
+		looked int? How many were looked at one by one, if not all.`},
 	"Delivery": {text: "One raw payload and what became of it.", lines: `
 		id text
 		company text
@@ -36,6 +44,7 @@ var schemas = map[string]shape{
 		disposition state:deliveries
 		reason text
 		repeats int Redeliveries answered with success.
+		secret text? Name of the secret that the signature fitted.
 		size int Bytes of the body.
 		received_at time
 		expires_at time? When the payload is deleted.`},
@@ -113,6 +122,7 @@ var schemas = map[string]shape{
 		state state:mails
 		stopped bool A held mail that waits for a person.
 		released bool?
+		urgent bool? A person wants it now.
 		reason text
 		template text
 		version text
@@ -120,6 +130,7 @@ var schemas = map[string]shape{
 		send_id text
 		transport text?
 		provider_id text?
+		batch text? The import that planned it.
 		delivery text? Last word of the provider.
 		attempts int
 		due_at time
@@ -162,6 +173,7 @@ var schemas = map[string]shape{
 		header texts?
 		sender Sender
 		unsubscribe text?
+		personal_line text?
 		template text
 		version text
 		locale text`},
@@ -177,6 +189,7 @@ var schemas = map[string]shape{
 		starts int
 		error text
 		fault text?
+		deaths int? How often it died, or took its worker down; from 3 on it is poison.
 		replay_of text?
 		batch text?
 		trace text?
@@ -195,10 +208,57 @@ var schemas = map[string]shape{
 		actor text
 		reason text
 		state state:batches
+		note text? Why it paused by itself.
 		matched int
-		changed int
-		created_at time`},
+		changed int What was done, or handed to the workers.
+		rate int?
+		halt int?
+		created_at time
+		ended_at time?`},
+	"Progress": {text: "How far a batch is.", lines: `
+		waiting int Not looked at yet.
+		skipped counts Left alone, by reason.
+		jobs counts Handed over, by the state of their jobs.`},
+	"Result": {text: "What became of one item of a batch.", lines: `
+		id text
+		company text?
+		job text?
+		subject text?
+		state text waiting, skipped, cancelled, gone, or the state of its job.
+		reason text?
+		batch text? A later batch that ran the job once more.
+		at time?`},
+	"Grave": {text: "A group of dead jobs.", lines: `
+		fault text Class of the error.
+		vendor text
+		kind text
+		count int
+		poison int Of them died again and again.
+		first_at time
+		last_at time
+		error text Of one of them.`},
+	"SecretUse": {text: "When a secret fitted, by its name in the company's file.", lines: `
+		company text
+		connection text
+		secret text
+		first_at time
+		last_at time`},
+	"Told": {lines: `
+		state state:applications
+		side text
+		at time
+		status text? The vendor's word.`},
+	"Change": {text: "One event, before and after; a side that does not have it is left away.", lines: `
+		application text The vendor's id.
+		before Told?
+		after Told?`},
+	"Difference": {lines: `
+		delivery text
+		error text? Why today's rules cannot read it.
+		asks bool A run asks the vendor for more, which may change it.
+		changes []Change`},
 	"BatchDetail": {of: "Batch", lines: `
+		progress Progress
 		jobs []Job The newest jobs of the batch.`},
 	"Consent": {text: "One recorded yes.", lines: `
 		id text
@@ -278,6 +338,9 @@ var schemas = map[string]shape{
 		cause text
 		opened_at time
 		probe_at time?
+		asked_by text? Who vouched for the release that a second person must give.
+		asked_at time?
+		asked_for text?
 		resolved_at time?`},
 	"CompanyStatus": {text: "Which file of a company is in force, and what is wrong with a newer one.", lines: `
 		company text
@@ -285,9 +348,9 @@ var schemas = map[string]shape{
 		hash text
 		applied_at time
 		generation int The number of the change that put it into force, over all files since the process began.
-		changes []Change? Of the last time.
+		changes []SettingChange? Of the last time.
 		errors []text Each with file and line.`},
-	"Change": {text: "One setting that the last change of a file changed. Secrets are not shown.", lines: `
+	"SettingChange": {text: "One setting that the last change of a file changed. Secrets are not shown.", lines: `
 		key text Empty when what changed is not shown.
 		before text Empty when the setting was not there.
 		after text Empty when it is gone.`},

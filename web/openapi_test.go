@@ -217,10 +217,12 @@ func TestSchemasFitTheTypes(t *testing.T) {
 		"Mail": record.Mail{}, "MailDetail": mailDetail{}, "Attempt": record.Attempt{}, "ProviderEvent": record.MailEvent{}, "Message": mail.Message{}, "Address": mail.Address{}, "Sender": mail.Sender{},
 		"Job": record.Job{}, "JobDetail": jobDetail{}, "Batch": record.Batch{}, "BatchDetail": batchDetail{}, "Consent": record.Consent{},
 		"Referral": record.Referral{}, "Party": relay.Party{}, "ReferralDetail": referralDetail{}, "Credit": record.Credit{}, "Slot": record.Slot{}, "Account": record.Account{},
+		"Progress": record.Progress{}, "Result": record.Result{}, "Grave": record.Grave{}, "SecretUse": record.SecretUse{},
+		"Told": record.Told{}, "Change": record.Change{}, "Difference": record.Difference{},
 		"Audit": record.Audit{}, "Brake": record.Brake{}, "CompanyStatus": configs.Status{},
-		"Change": configs.Change{}, "User": record.User{}, "Session": record.Session{}, "Token": record.Token{}, "NewToken": madeToken{}, "Verification": verification{},
+		"SettingChange": configs.Change{}, "User": record.User{}, "Session": record.Session{}, "Token": record.Token{}, "NewToken": madeToken{}, "Verification": verification{},
 	}
-	bodies := []string{"Order", "Resolution", "Reason", "Find", "TokenOrder"} // read, not written
+	bodies := []string{"Order", "Resolution", "Reason", "Find", "TokenOrder", "Rerun", "Edit"} // read, not written
 	for name, s := range schemas {
 		if slices.Contains(bodies, name) {
 			continue

@@ -31,6 +31,7 @@ const opsBody = 64 << 10
 func Ops(d Deps) http.Handler {
 	k := &desk{Deps: d, pulse: &pulse{desk: d.Desk, now: d.Now}}
 	k.Desk = fence{d.Desk}
+	k.Clerk = fencedClerk{d.Clerk, fence{d.Desk}}
 	d.Metrics.watch(k.level)
 	e := engine(d)
 	e.Use(d.Metrics.measure("ops", d.Now), opsGuard)

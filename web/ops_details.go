@@ -49,7 +49,8 @@ type (
 
 	batchDetail struct {
 		record.Batch
-		Jobs []record.Job `json:"jobs"` // the newest
+		Progress record.Progress `json:"progress"`
+		Jobs     []record.Job    `json:"jobs"` // the newest
 	}
 )
 
@@ -169,6 +170,9 @@ func (k *desk) batch(ctx context.Context, id string) (b batchDetail, err error) 
 		return b, ats.Errorf(ats.NotFound, "no batch %s", id)
 	}
 	b.Batch = found[0]
+	if b.Progress, err = k.Desk.Progress(ctx, id); err != nil {
+		return b, err
+	}
 	b.Jobs, err = k.Desk.Jobs(ctx, record.Filter{Batch: id})
 	return b, err
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -42,7 +43,7 @@ var (
 	}
 	jobNoun = noun{
 		"jobs", "job",
-		[]string{"id", "company", "connection", "vendor", "kind", "state", "error", "application", "person", "batch", "since", "until"},
+		[]string{"id", "company", "connection", "vendor", "kind", "state", "fault", "error", "application", "person", "batch", "since", "until"},
 		record.States("job"),
 		true,
 	}
@@ -78,6 +79,10 @@ func (n noun) filter(q url.Values, now time.Time, more ...string) (record.Filter
 			return record.Filter{}, ats.Errorf(ats.Invalid, "%q does not narrow %s; have %s", word, n.Path, strings.Join(append(slices.Clip(n.words), more...), " "))
 		}
 	}
+	if ids := q["id"]; len(ids) > 1 { // ticked one by one
+		q = maps.Clone(q)
+		q.Set("id", strings.Join(ids, ","))
+	}
 	f, err := record.ParseFilter(q, now)
 	if err != nil {
 		return f, err
@@ -88,7 +93,8 @@ func (n noun) filter(q url.Values, now time.Time, more ...string) (record.Filter
 // An order is a verb over a selection, with what only some verbs ask.
 type order struct {
 	record.Order
-	Sent *bool // of resolve: whether the mail left
+	Sent       *bool // of resolve: whether the mail left
+	Rate, Halt int   // of a re-run
 }
 
 // A verb does something to what a filter selects. Console and API have the same.
@@ -96,30 +102,50 @@ type verb struct {
 	noun    noun
 	name    string
 	summary string
-	do      func(ctx context.Context, d Desk, o order) (record.Done, error)
+	rerun   bool // the workers do it step by step, at a rate
+	do      func(ctx context.Context, k *desk, o order) (record.Done, error)
 }
 
 var verbs = []verb{
-	{jobNoun, "retry", "Run dead or waiting jobs again, now", func(ctx context.Context, d Desk, o order) (record.Done, error) { return d.RetryJobs(ctx, o.Order) }},
-	{jobNoun, "cancel", "Take waiting or dead jobs away", func(ctx context.Context, d Desk, o order) (record.Done, error) { return d.CancelJobs(ctx, o.Order) }},
-	{deliveryNoun, "replay", "Read deliveries again with today's rules", func(ctx context.Context, d Desk, o order) (record.Done, error) {
-		return d.ReplayDeliveries(ctx, o.Order)
+	rerun(jobNoun, "retry", "Run dead or waiting jobs again; several as a batch"),
+	{jobNoun, "cancel", "Take waiting or dead jobs away", false, plainly(Desk.CancelJobs)},
+	rerun(deliveryNoun, "replay", "Read deliveries again with today's rules; several as a batch"),
+	{deliveryNoun, "release", "Verify quarantined deliveries again and read those whose signature fits now; several as a batch", true, func(ctx context.Context, k *desk, o order) (record.Done, error) {
+		return k.Clerk.Release(ctx, o.as("replay", deliveryNoun), k.Terms)
 	}},
-	{mailNoun, "release", "Let stopped mails go at their time", func(ctx context.Context, d Desk, o order) (record.Done, error) { return d.ReleaseMails(ctx, o.Order) }},
-	{mailNoun, "stop", "Hold waiting mails until a person releases them", func(ctx context.Context, d Desk, o order) (record.Done, error) { return d.StopMails(ctx, o.Order) }},
-	{mailNoun, "cancel", "Take waiting mails back for good", func(ctx context.Context, d Desk, o order) (record.Done, error) { return d.CancelMails(ctx, o.Order) }},
-	{mailNoun, "resolve", "Say of unclear mails whether they left; those that did not go out again", resolve},
-	{referralNoun, "retry", "Hand over again what failed", func(ctx context.Context, d Desk, o order) (record.Done, error) { return d.RetryReferrals(ctx, o.Order) }},
+	rerun(mailNoun, "retry", "Send failed mails again; several as a batch"),
+	{mailNoun, "release", "Let stopped mails go at their time; those of a brake or an import need a second person", false, plainly(Desk.ReleaseMails)},
+	{mailNoun, "send", "Let one waiting mail leave now, whatever the hour", false, plainly(Desk.SendMails)},
+	{mailNoun, "stop", "Hold waiting mails until a person releases them", false, plainly(Desk.StopMails)},
+	{mailNoun, "cancel", "Take waiting mails back for good", false, plainly(Desk.CancelMails)},
+	{mailNoun, "resolve", "Say of unclear mails whether they left; those that did not go out again", false, resolve},
+	rerun(referralNoun, "retry", "Hand over again what failed; several as a batch"),
 }
 
-func resolve(ctx context.Context, d Desk, o order) (record.Done, error) {
+// plainly is a verb that needs its order only.
+func plainly(do func(Desk, context.Context, record.Order) (record.Done, error)) func(context.Context, *desk, order) (record.Done, error) {
+	return func(ctx context.Context, k *desk, o order) (record.Done, error) { return do(k.Desk, ctx, o.Order) }
+}
+
+// rerun is a verb that a batch carries out.
+func rerun(n noun, name, summary string) verb {
+	return verb{n, name, summary, true, func(ctx context.Context, k *desk, o order) (record.Done, error) {
+		return k.Desk.Rerun(ctx, o.as(name, n), k.Terms)
+	}}
+}
+
+func (o order) as(verb string, n noun) record.Rerun {
+	return record.Rerun{Order: o.Order, Verb: verb, Noun: n.One, Rate: o.Rate, Halt: o.Halt}
+}
+
+func resolve(ctx context.Context, k *desk, o order) (record.Done, error) {
 	if o.Sent == nil {
 		if !o.DryRun {
 			return record.Done{}, ats.Errorf(ats.Invalid, "sent: required; true when the mails left, false when they did not and shall go out again")
 		}
 		o.Sent = new(bool) // counts the same either way
 	}
-	return d.ResolveMails(ctx, o.Order, *o.Sent)
+	return k.Desk.ResolveMails(ctx, o.Order, *o.Sent)
 }
 
 // patience is how long an order may take.
@@ -134,7 +160,7 @@ func (k *desk) run(ctx context.Context, v verb, o order) (record.Done, error) {
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), patience)
 		defer cancel()
 	}
-	done, err := v.do(ctx, k.Desk, o)
+	done, err := v.do(ctx, k, o)
 	if err == nil && !o.DryRun {
 		k.pulse.forget()
 	}

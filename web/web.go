@@ -28,10 +28,15 @@ type Deps struct {
 	Tenants Tenants
 	// Open returns the connector of a connection, an ats.NotFound error for an
 	// unknown company or connection.
-	Open     func(company, connection string) (connectors.Connector, error)
-	Inbox    Inbox
-	People   People
-	Desk     Desk
+	Open   func(company, connection string) (connectors.Connector, error)
+	Inbox  Inbox
+	People People
+	Desk   Desk
+	// Clerk does what needs connectors, letters or transports.
+	Clerk Clerk
+	// Terms says what a company's configuration allows to be run again; nil asks
+	// no configuration.
+	Terms    record.Terms
 	Accounts Accounts
 	// Letters returns a company's letters.
 	Letters func(*configs.Company) (*mail.Templates, error)
@@ -78,6 +83,7 @@ func (d Deps) tenant(id string) (*configs.Company, error) {
 // redelivery is an ats.Duplicate error, an outage has the fault ats.Busy.
 type Inbox interface {
 	SaveDelivery(ctx context.Context, a record.Arrival) (id string, err error)
+	NoteSecret(ctx context.Context, company, connection, secret string) error
 }
 
 // People is what the candidate pages do.
@@ -120,17 +126,31 @@ type Desk interface {
 	CheckAnchor(ctx context.Context, anchor string) error
 	Audit(ctx context.Context, actor record.Actor, a record.Audit) error
 
-	RetryJobs(ctx context.Context, o record.Order) (record.Done, error)
+	Graves(ctx context.Context, f record.Filter) ([]record.Grave, error)
+	Progress(ctx context.Context, batch string) (record.Progress, error)
+	Results(ctx context.Context, f record.Filter) ([]record.Result, error)
+	SecretUses(ctx context.Context, company string) ([]record.SecretUse, error)
+
+	Rerun(ctx context.Context, r record.Rerun, terms record.Terms) (record.Done, error)
+	MoveBatch(ctx context.Context, actor record.Actor, id, verb, reason string) (record.Batch, error)
+	AskRelease(ctx context.Context, actor record.Actor, company, reason string) error
 	CancelJobs(ctx context.Context, o record.Order) (record.Done, error)
-	ReplayDeliveries(ctx context.Context, o record.Order) (record.Done, error)
 	ReleaseMails(ctx context.Context, o record.Order) (record.Done, error)
+	SendMails(ctx context.Context, o record.Order) (record.Done, error)
 	StopMails(ctx context.Context, o record.Order) (record.Done, error)
 	CancelMails(ctx context.Context, o record.Order) (record.Done, error)
 	ResolveMails(ctx context.Context, o record.Order, sent bool) (record.Done, error)
-	RetryReferrals(ctx context.Context, o record.Order) (record.Done, error)
 	Withdraw(ctx context.Context, actor record.Actor, consent, reason string) error
 	FindPeople(ctx context.Context, company, query string) ([]string, error)
 	ErasePerson(ctx context.Context, actor record.Actor, id, reason string) error
+}
+
+// A Clerk does for operators what the database cannot do alone.
+type Clerk interface {
+	Edit(ctx context.Context, actor record.Actor, id, line, reason string) error
+	Ask(ctx context.Context, actor record.Actor, id, reason string) error
+	Release(ctx context.Context, r record.Rerun, terms record.Terms) (record.Done, error)
+	Difference(ctx context.Context, delivery string) (record.Difference, error)
 }
 
 // Accounts knows who may use the console and the API.

@@ -13,7 +13,7 @@ import (
 )
 
 func deliveryCommand(s *settings) *cobra.Command {
-	return noun("delivery", "Raw payloads as they came in", deliveryList(s), deliveryShow(s), deliveryReplay(s))
+	return noun("delivery", "Raw payloads as they came in", deliveryList(s), deliveryShow(s), deliveryReplay(s), deliveryRelease(s))
 }
 
 var deliveryFilters = []string{"company", "connection", "vendor", "state", "error", "application", "email", "batch"}
@@ -37,6 +37,7 @@ func deliveryList(s *settings) *cobra.Command {
 			{"connection", func(d record.Delivery) string { return d.Connection }},
 			{"disposition", func(d record.Delivery) string { return string(d.Disposition) }},
 			{"repeats", func(d record.Delivery) string { return strconv.Itoa(d.Repeats) }},
+			{"secret", func(d record.Delivery) string { return d.Secret }},
 			{"reason", func(d record.Delivery) string { return d.Reason }},
 		})
 	})
@@ -78,7 +79,7 @@ func deliveryShow(s *settings) *cobra.Command {
 		}
 		_ = printFacts(w, [2]string{"delivery", row.ID}, [2]string{"company", row.Company}, [2]string{"connection", row.Connection + " (" + row.Vendor + ")"},
 			[2]string{"received", clock(row.ReceivedAt)}, [2]string{"disposition", string(row.Disposition)}, [2]string{"reason", cell(row.Reason)},
-			[2]string{"repeats", strconv.Itoa(row.Repeats)}, [2]string{"size", strconv.Itoa(row.Size) + " bytes"}, [2]string{"kept until", clock(row.ExpiresAt)})
+			[2]string{"repeats", strconv.Itoa(row.Repeats)}, [2]string{"secret that fitted", cell(row.Secret)}, [2]string{"size", strconv.Itoa(row.Size) + " bytes"}, [2]string{"kept until", clock(row.ExpiresAt)})
 		_, _ = fmt.Fprintln(w)
 		if err := printList(w, false, view.Jobs, jobColumns); err != nil {
 			return err
@@ -101,11 +102,71 @@ func deliveryShow(s *settings) *cobra.Command {
 func deliveryReplay(s *settings) *cobra.Command {
 	c := &cobra.Command{
 		Use: "replay [ID]", Short: "Decode deliveries again with today's rules; what is known already changes nothing",
+		Long:    "Decode deliveries again with today's rules. One that is named and --dry-run shows what it said before and what it says now.",
 		Example: "  careerrelay delivery replay --company acme --state parked --reason 'mapping repaired' --yes",
 	}
-	o := orderFlag(c, "delivery", deliveryFilters...)
+	o := rerunFlag(c, "delivery", deliveryFilters...)
 	c.RunE = withStore(s, func(cmd *cobra.Command, args []string, db *store.Store) error {
-		return carryOut(cmd, args, o, db.ReplayDeliveries)
+		if len(args) == 1 && o.dryRun {
+			return deliveryDifference(cmd, s, db, args[0], *o.json)
+		}
+		return rerun(cmd, s, args, o, "replay", db.Rerun)
+	})
+	return c
+}
+
+// deliveryDifference prints what a delivery said and what it says now.
+func deliveryDifference(cmd *cobra.Command, s *settings, db *store.Store, id string, asJSON bool) error {
+	k, err := clerk(s, db)
+	if err != nil {
+		return err
+	}
+	d, err := k.Difference(cmd.Context(), id)
+	if err != nil {
+		return err
+	}
+	w := cmd.OutOrStdout()
+	if asJSON {
+		return printJSON(w, d)
+	}
+	switch {
+	case d.Error != "":
+		_, _ = fmt.Fprintf(w, "today's rules cannot read it: %s\n", cell(d.Error))
+	case d.Same():
+		_, _ = fmt.Fprintln(w, "it says the same as before")
+	}
+	if d.Asks {
+		_, _ = fmt.Fprintln(w, "when it runs, the vendor is asked for more, which may change it")
+	}
+	if len(d.Changes) == 0 {
+		return nil
+	}
+	side := func(t *record.Told) string {
+		if t == nil {
+			return "-"
+		}
+		return string(t.State) + " " + string(t.Side) + " " + clock(t.At)
+	}
+	return printList(w, false, d.Changes, []column[record.Change]{
+		{"application", func(c record.Change) string { return c.Application }},
+		{"before", func(c record.Change) string { return side(c.Before) }},
+		{"after", func(c record.Change) string { return side(c.After) }},
+		{"differs", func(c record.Change) string { return map[bool]string{true: "yes", false: "no"}[c.Differs()] }},
+	})
+}
+
+func deliveryRelease(s *settings) *cobra.Command {
+	c := &cobra.Command{
+		Use: "release [ID]", Short: "Verify quarantined deliveries again and read those whose signature fits now",
+		Example: "  careerrelay delivery release --company acme --connection greenhouse --reason 'secret corrected' --yes",
+	}
+	o := rerunFlag(c, "delivery", "company", "connection", "vendor")
+	c.RunE = withStore(s, func(cmd *cobra.Command, args []string, db *store.Store) error {
+		k, err := clerk(s, db)
+		if err != nil {
+			return err
+		}
+		return rerun(cmd, s, args, o, "replay", k.Release)
 	})
 	return c
 }

@@ -122,6 +122,7 @@ func examine(ctx context.Context, s *settings) []finding {
 	found = append(found, examineStore(ctx, s)...)
 	found = append(found, examineRedis(ctx, s))
 	found = append(found, examineCompanies(s)...)
+	found = append(found, examineSecrets(ctx, s)...)
 	return append(found, examineCalendar())
 }
 
@@ -296,4 +297,43 @@ func examineCalendar() finding {
 		return finding{About: "calendar", Text: fmt.Sprintf("the table of holidays ends in %d; later ones are computed from the act", last), Cure: "update to a newer version"}
 	}
 	return finding{About: "calendar", OK: true, Text: fmt.Sprintf("holidays are known to the end of %d", last)}
+}
+
+// examineSecrets says when each of several secrets of a connection fitted last, so
+// that it shows when an old one can go.
+func examineSecrets(ctx context.Context, s *settings) []finding {
+	tenants, err := openTenants(s, nil)
+	if err != nil {
+		return nil // was found before
+	}
+	db, err := openStore(ctx, s, false, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil // was found before
+	}
+	defer func() { _ = db.Close() }()
+	uses, err := db.SecretUses(ctx, "")
+	if err != nil {
+		return []finding{wrong("secrets", err, "")}
+	}
+	last := map[string]time.Time{}
+	for _, u := range uses {
+		last[u.Company+"/"+u.Connection+" "+u.Secret] = u.LastAt
+	}
+	var found []finding
+	for _, c := range tenants.Companies() {
+		for _, name := range slices.Sorted(maps.Keys(c.Connections)) {
+			names := c.Connections[name].SecretNames()
+			if len(names) < 2 {
+				continue
+			}
+			for _, secret := range names {
+				text := c.ID + "/" + name + ": " + secret + " was never used"
+				if at := last[c.ID+"/"+name+" "+secret]; !at.IsZero() {
+					text = c.ID + "/" + name + ": " + secret + " was last used " + clock(at)
+				}
+				found = append(found, finding{About: "secrets", OK: true, Text: text})
+			}
+		}
+	}
+	return found
 }

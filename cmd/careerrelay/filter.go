@@ -26,6 +26,7 @@ var usages = map[string]string{
 	"state": "in this state", "kind": "of this kind", "purpose": "for this purpose", "recipient": "to this recipient",
 	"error": "whose error or reason contains this", "application": "of this application (the vendor's id)",
 	"actor": "by this actor: user:hana, token:hana/ci, cli:root, system", "verb": "what was done: reveal, release, …", "noun": "to this kind of thing: mail, user, …",
+	"fault": "whose error is of this class, such as invalid, busy or unexpected",
 	"batch": "of this batch", "after": "beyond this id: the next page",
 }
 
@@ -87,6 +88,8 @@ type orderFlags struct {
 	dryRun bool
 	yes    bool
 	json   *bool
+	rate   int
+	halt   int
 }
 
 // orderFlag adds the flags of a verb. One id is done at once; a filter only
@@ -97,6 +100,14 @@ func orderFlag(c *cobra.Command, noun string, names ...string) *orderFlags {
 	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "only show what would be done")
 	c.Flags().BoolVar(&o.yes, "yes", false, "do it: without this, a filter only shows what it would do")
 	c.Args = cobra.MaximumNArgs(1)
+	return o
+}
+
+// rerunFlag adds the flags of a verb that a batch carries out.
+func rerunFlag(c *cobra.Command, noun string, names ...string) *orderFlags {
+	o := orderFlag(c, noun, names...)
+	c.Flags().IntVar(&o.rate, "rate", 0, "items handed to the workers in a minute at most; 0 for no bound")
+	c.Flags().IntVar(&o.halt, "halt", record.DefaultHalt, "pause the batch after so many failures")
 	return o
 }
 
@@ -144,6 +155,10 @@ func (o *orderFlags) print(cmd *cobra.Command, done record.Done) error {
 		verb = "would " + done.Verb
 	}
 	w := cmd.OutOrStdout()
+	if started := done.Batch != "" && done.Changed == 0; started {
+		_, err := fmt.Fprintf(w, "batch %s: %s %d %s, step by step while a server runs\nsee: careerrelay batch show %[1]s\n", done.Batch, done.Verb, done.Matched, record.Plural(o.noun))
+		return err
+	}
 	_, _ = fmt.Fprintf(w, "%s %d of %d %s found\n", verb, done.Changed, done.Matched, record.Plural(o.noun))
 	reasons := make([]string, 0, len(done.Skipped))
 	for reason := range done.Skipped {
@@ -151,7 +166,10 @@ func (o *orderFlags) print(cmd *cobra.Command, done record.Done) error {
 	}
 	slices.Sort(reasons)
 	for _, reason := range reasons {
-		_, _ = fmt.Fprintf(w, "  %d not: %s\n", done.Skipped[reason], reason)
+		_, _ = fmt.Fprintf(w, "  %d not: %s%s\n", done.Skipped[reason], reason, examples(done.Samples[reason]))
+	}
+	if done.Looked > 0 {
+		_, _ = fmt.Fprintf(w, "  the first %d were looked at one by one\n", done.Looked)
 	}
 	if done.Batch != "" {
 		_, _ = fmt.Fprintf(w, "batch %s\n", done.Batch)
@@ -160,4 +178,12 @@ func (o *orderFlags) print(cmd *cobra.Command, done record.Done) error {
 		_, _ = fmt.Fprintln(w, "nothing was changed; add --yes and --reason to do it")
 	}
 	return nil
+}
+
+// examples names some of those that a reason holds for.
+func examples(ids []string) string {
+	if len(ids) == 0 {
+		return ""
+	}
+	return ", such as " + strings.Join(ids, " ")
 }

@@ -6,10 +6,12 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/career-relay/connector/ats"
+	"github.com/career-relay/connector/jobs"
 	"github.com/career-relay/connector/mail"
 	"github.com/career-relay/connector/record"
 	"github.com/career-relay/connector/store"
@@ -20,7 +22,8 @@ func mailCommand(s *settings) *cobra.Command {
 		mailVerb(s, "release", "Let stopped mails go: a person looked at them", (*store.Store).ReleaseMails),
 		mailVerb(s, "stop", "Hold waiting mails until they are released", (*store.Store).StopMails),
 		mailVerb(s, "cancel", "Take waiting mails back for good", (*store.Store).CancelMails),
-		mailResolve(s))
+		mailVerb(s, "send", "Let one waiting mail leave now, whatever the hour", (*store.Store).SendMails),
+		mailRetry(s), mailResolve(s), mailEdit(s), mailAsk(s), mailVouch(s))
 }
 
 var mailFilters = []string{"company", "connection", "vendor", "state", "purpose", "error", "application", "email", "batch"}
@@ -193,4 +196,55 @@ func mailResolve(s *settings) *cobra.Command {
 		}))
 	})
 	return c
+}
+
+func mailRetry(s *settings) *cobra.Command {
+	c := &cobra.Command{Use: "retry [ID]", Short: "Send failed mails again", Example: "  careerrelay mail retry --company acme --state failed --reason 'the key works again' --yes"}
+	o := rerunFlag(c, "mail", mailFilters...)
+	c.RunE = withStore(s, func(cmd *cobra.Command, args []string, db *store.Store) error {
+		return rerun(cmd, s, args, o, "retry", db.Rerun)
+	})
+	return c
+}
+
+// mailDeed is something that is done to one thing, for a reason.
+func mailDeed(s *settings, use, short string, do func(ctx context.Context, k *jobs.Clerk, db *store.Store, id, reason string) error) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short, Args: cobra.ExactArgs(1)}
+	reason := c.Flags().String("reason", "", "why; kept in the audit log (required)")
+	c.RunE = withStore(s, func(cmd *cobra.Command, args []string, db *store.Store) error {
+		if strings.TrimSpace(*reason) == "" {
+			return ats.Errorf(ats.Invalid, "--reason: required; it is kept in the audit log")
+		}
+		k, err := clerk(s, db)
+		if err != nil {
+			return err
+		}
+		if err := do(cmd.Context(), k, db, args[0], *reason); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(cmd.OutOrStdout(), "done")
+		return err
+	})
+	return c
+}
+
+func mailEdit(s *settings) *cobra.Command {
+	var line string
+	c := mailDeed(s, "edit ID --line TEXT", "Write a thank-you mail that waits anew, with another personal line", func(ctx context.Context, k *jobs.Clerk, _ *store.Store, id, reason string) error {
+		return k.Edit(ctx, caller(), id, line, reason)
+	})
+	c.Flags().StringVar(&line, "line", "", "at most 120 characters on one line; empty takes it out")
+	return c
+}
+
+func mailAsk(s *settings) *cobra.Command {
+	return mailDeed(s, "ask ID", "Ask the provider about a mail whose outcome is unclear", func(ctx context.Context, k *jobs.Clerk, _ *store.Store, id, reason string) error {
+		return k.Ask(ctx, caller(), id, reason)
+	})
+}
+
+func mailVouch(s *settings) *cobra.Command {
+	return mailDeed(s, "vouch COMPANY", "Vouch for the mails that a company's volume brake stopped; a second person then releases them", func(ctx context.Context, _ *jobs.Clerk, db *store.Store, company, reason string) error {
+		return db.AskRelease(ctx, caller(), company, reason)
+	})
 }

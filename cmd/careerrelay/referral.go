@@ -88,9 +88,9 @@ func party(p relay.Party) string {
 
 func referralRetry(s *settings) *cobra.Command {
 	c := &cobra.Command{Use: "retry [ID]", Short: "Hand over again what failed"}
-	o := orderFlag(c, "referral", referralFilters...)
+	o := rerunFlag(c, "referral", referralFilters...)
 	c.RunE = withStore(s, func(cmd *cobra.Command, args []string, db *store.Store) error {
-		return carryOut(cmd, args, o, db.RetryReferrals)
+		return rerun(cmd, s, args, o, "retry", db.Rerun)
 	})
 	return c
 }

@@ -206,7 +206,7 @@ func (v *server) worker() *jobs.Worker {
 	host, _ := os.Hostname()
 	return &jobs.Worker{
 		Store: v.db, Courier: v.courier, Tenants: v.tenants, Open: v.connector, Transport: v.transport, Letters: v.letters.get,
-		Relay: &relay.Client{HTTP: v.client, Now: v.db.Now}, PublicURL: v.publicURL, Name: host + ":" + strconv.Itoa(os.Getpid()),
+		Terms: terms(v.tenants, v.letters), Relay: &relay.Client{HTTP: v.client, Now: v.db.Now}, PublicURL: v.publicURL, Name: host + ":" + strconv.Itoa(os.Getpid()),
 		Now: v.db.Now, Log: v.log, Meter: v.metrics,
 	}
 }
@@ -214,8 +214,16 @@ func (v *server) worker() *jobs.Worker {
 func (v *server) deps() web.Deps {
 	return web.Deps{
 		Now: v.db.Now, Log: v.log, Tenants: v.tenants, Open: v.connector, Inbox: v.db, People: v.db, Desk: v.db, Accounts: v.db,
+		Clerk: v.clerk(), Terms: terms(v.tenants, v.letters),
 		Letters: v.letters.get, Ready: v.problems, PublicURL: v.publicURL, OpsToken: ats.Secret(v.opsToken), Version: version,
 		Metrics: v.metrics, DemoUser: v.demoUser,
+	}
+}
+
+// clerk does for operators what the database cannot do alone.
+func (v *server) clerk() *jobs.Clerk {
+	return &jobs.Clerk{
+		Store: v.db, Tenants: v.tenants, Open: v.connector, Letters: v.letters.get, Transport: v.transport, PublicURL: v.publicURL, Now: v.db.Now,
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/career-relay/connector/connectors"
 	"github.com/career-relay/connector/connectors/all"
 	"github.com/career-relay/connector/mail"
+	"github.com/career-relay/connector/record"
 )
 
 // openTenants loads the companies of the environment. Their connections and
@@ -147,4 +148,19 @@ func (o *opener) check(c *configs.Company) error {
 		errs = append(errs, fmt.Errorf("mail.templates: %w", err))
 	}
 	return errors.Join(errs...)
+}
+
+// terms says what the companies' files and letters of now allow to be run again.
+func terms(tenants *configs.Tenants, letters *cache[*mail.Templates]) record.Terms {
+	return func(company string) (record.Term, bool) {
+		c, err := tenants.Company(company)
+		if err != nil {
+			return record.Term{}, false
+		}
+		term := record.Term{MaxAge: c.Sending.MaxAge.Std()}
+		if own, err := letters.get(c); err == nil {
+			term.Letters = own.Versions()
+		}
+		return term, true
+	}
 }

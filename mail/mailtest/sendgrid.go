@@ -25,6 +25,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -186,6 +187,10 @@ func (s *SendGrid) keep(m Mail) string {
 
 // ServeHTTP implements http.Handler.
 func (s *SendGrid) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, "/v3/logs") {
+		s.logs(w, r)
+		return
+	}
 	a := s.take()
 	// One byte over the limit shows that there is more.
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))

@@ -277,6 +277,7 @@ type Moment struct {
 	State      ats.State
 	Suppressed bool
 	Released   bool // a person looked at it: its age no longer counts
+	Urgent     bool // a person wants it now: the window does not count
 	DecidedAt  time.Time
 	Due        time.Time
 	Now        time.Time
@@ -306,7 +307,7 @@ func Recheck(s Settings, cal Calendar, m Moment) (v Verdict, until time.Time, co
 		return Suppress, time.Time{}, CodeSuppressed
 	case !m.Released && m.Now.Sub(m.DecidedAt) > s.MaxAge.Std():
 		return HoldBack, time.Time{}, CodeMaxAge
-	case !cal.Open(m.Now):
+	case !m.Urgent && !cal.Open(m.Now):
 		return Wait, cal.Next(m.Now), CodeWindow
 	case s.Mode == LinkOnly:
 		return Cancel, time.Time{}, CodeLinkOnly

@@ -44,6 +44,7 @@ CREATE TABLE deliveries (
 	disposition TEXT NOT NULL,
 	reason      TEXT NOT NULL DEFAULT '',
 	repeats     BIGINT NOT NULL DEFAULT 0,
+	secret      TEXT NOT NULL DEFAULT '',
 	received_at BIGINT NOT NULL,
 	expires_at  BIGINT NOT NULL,
 	payload     BYTES NOT NULL
@@ -118,6 +119,7 @@ CREATE TABLE mails (
 	stopped      BIGINT NOT NULL DEFAULT 0,
 	released     BIGINT NOT NULL DEFAULT 0,
 	final        BIGINT NOT NULL DEFAULT 0,
+	urgent       BIGINT NOT NULL DEFAULT 0,
 	reason       TEXT NOT NULL DEFAULT '',
 	template     TEXT NOT NULL,
 	version      TEXT NOT NULL,
@@ -315,6 +317,8 @@ CREATE TABLE jobs (
 	dispatched_at BIGINT NOT NULL DEFAULT 0,
 	error         TEXT NOT NULL DEFAULT '',
 	fault         TEXT NOT NULL DEFAULT '',
+	deaths        BIGINT NOT NULL DEFAULT 0,
+	vendor        TEXT NOT NULL DEFAULT '',
 	replay_of     TEXT NOT NULL DEFAULT '',
 	batch         TEXT NOT NULL DEFAULT '',
 	trace         TEXT NOT NULL DEFAULT '',
@@ -328,7 +332,12 @@ CREATE INDEX jobs_state ON jobs (state, id);
 CREATE INDEX jobs_dead ON jobs (company, id) WHERE state = 'dead';
 CREATE INDEX jobs_company ON jobs (company, id);
 CREATE INDEX jobs_batch ON jobs (batch, id) WHERE batch <> '';
+CREATE INDEX jobs_progress ON jobs (batch, state) WHERE batch <> '';
+CREATE INDEX jobs_graves ON jobs (fault, vendor, kind, company, updated_at, deaths) WHERE state = 'dead';
 
+-- A batch of re-runs first collects its items up to the id last, then hands them
+-- over. While it is not over, same is the hash of what it does; sealed holds an
+-- address of its filter until the items are collected.
 CREATE TABLE batches (
 	id         TEXT PRIMARY KEY,
 	verb       TEXT NOT NULL,
@@ -338,10 +347,43 @@ CREATE TABLE batches (
 	actor      TEXT NOT NULL,
 	reason     TEXT NOT NULL,
 	state      TEXT NOT NULL,
+	note       TEXT NOT NULL DEFAULT '',
 	matched    BIGINT NOT NULL,
 	changed    BIGINT NOT NULL,
 	rate       BIGINT NOT NULL DEFAULT 0,
-	created_at BIGINT NOT NULL
+	halt       BIGINT NOT NULL DEFAULT 0,
+	failed     BIGINT NOT NULL DEFAULT 0,
+	collected  BIGINT NOT NULL DEFAULT 1,
+	place      TEXT NOT NULL DEFAULT '',
+	last       TEXT NOT NULL DEFAULT '',
+	paced      BIGINT NOT NULL DEFAULT 0,
+	paced_at   BIGINT NOT NULL DEFAULT 0,
+	same       BYTES,
+	created_at BIGINT NOT NULL,
+	ended_at   BIGINT NOT NULL DEFAULT 0,
+	sealed     BYTES
+);
+CREATE UNIQUE INDEX batches_same ON batches (same);
+CREATE INDEX batches_open ON batches (state) WHERE state = 'running';
+
+CREATE TABLE batch_items (
+	batch  TEXT NOT NULL,
+	id     TEXT NOT NULL,
+	state  TEXT NOT NULL,
+	reason TEXT NOT NULL DEFAULT '',
+	at     BIGINT NOT NULL DEFAULT 0,
+	PRIMARY KEY (batch, id)
+) WITHOUT ROWID;
+CREATE INDEX batch_items_state ON batch_items (batch, state, reason, id);
+
+-- When each of a connection's secrets fitted, by its name in the company's file.
+CREATE TABLE secret_uses (
+	company    TEXT NOT NULL,
+	connection TEXT NOT NULL,
+	secret     TEXT NOT NULL,
+	first_at   BIGINT NOT NULL,
+	last_at    BIGINT NOT NULL,
+	PRIMARY KEY (company, connection, secret)
 );
 
 CREATE TABLE cursors (
@@ -455,6 +497,9 @@ CREATE TABLE brakes (
 	cause       TEXT NOT NULL,
 	opened_at   BIGINT NOT NULL,
 	probe_at    BIGINT NOT NULL,
+	asked_by    TEXT NOT NULL DEFAULT '',
+	asked_at    BIGINT NOT NULL DEFAULT 0,
+	asked_for   TEXT NOT NULL DEFAULT '',
 	resolved_at BIGINT NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX brakes_open ON brakes (company, kind) WHERE resolved_at = 0;

@@ -270,9 +270,18 @@ var deliveryTests = map[string]func(*testing.T, *bench){
 		parked := b.save(t, b.arrival("acme", "k"))
 		b.exec(t, `UPDATE deliveries SET disposition = 'parked' WHERE id = $1`, parked)
 		for _, d := range []string{id, parked} {
-			if err := b.Reinstate(t.Context(), d); err != nil {
+			row, _, err := b.Delivery(t.Context(), d)
+			if err != nil {
 				t.Fatal(err)
 			}
+			row.Secret = "env:NEW"
+			if err := b.Reinstate(t.Context(), row, connectors.Payload{Body: []byte("what is kept")}, 90*24*time.Hour); err != nil {
+				t.Fatal(err)
+			}
+		}
+		row, d, err := b.Delivery(t.Context(), id)
+		if err != nil || row.Secret != "env:NEW" || string(d.Payload.Body) != "what is kept" || row.ExpiresAt.Sub(row.ReceivedAt) != 90*24*time.Hour {
+			t.Errorf("got %+v with %q (%v)", row, d.Payload.Body, err)
 		}
 		for d, want := range map[string]record.Disposition{id: record.New, parked: record.Parked} {
 			row, _, err := b.Delivery(t.Context(), d)

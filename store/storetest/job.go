@@ -58,7 +58,7 @@ var jobTests = map[string]func(*testing.T, *bench){
 			{record.Outcome{State: record.JobWaiting, DueAt: due, Error: "told to wait"}, record.Job{State: record.JobWaiting, DueAt: due, Error: "told to wait"}},
 			{
 				record.Outcome{State: record.JobDead, Error: "no", Fault: ats.Invalid, Consumed: true},
-				record.Job{State: record.JobDead, DueAt: b.clock.Now(), Error: "no", Fault: "invalid", Attempts: 1},
+				record.Job{State: record.JobDead, DueAt: b.clock.Now(), Error: "no", Fault: "invalid", Deaths: 1, Attempts: 1},
 			},
 		} {
 			b.save(t, b.arrival("acme", b.id("key")))

@@ -354,6 +354,7 @@ var orderTests = map[string]func(*testing.T, *bench){
 		if err != nil || len(mails) != 3 {
 			t.Fatalf("stopped: got %d (%v), want 3", len(mails), err)
 		}
+		b.vouch(t, "acme")
 		for i, do := range []func(context.Context, record.Order) (record.Done, error){b.ReleaseMails, b.CancelMails, b.ReleaseMails} {
 			bs, err := b.Brakes(t.Context(), "acme", false)
 			if err != nil || len(bs) != 1 {
