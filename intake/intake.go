@@ -1,4 +1,6 @@
-package main
+// Package intake takes exported files in: it judges every row by the rules that
+// will decide about its mail, and keeps those that mean something.
+package intake
 
 import (
 	"cmp"
@@ -22,68 +24,14 @@ import (
 	"github.com/career-relay/connector/rules/sending"
 )
 
-// A verdict is what becomes of a row when its file is imported.
-type verdict string
-
-// The verdicts.
-const (
-	rowMail      verdict = "mail"          // a mail is written and waits for its release
-	rowHeld      verdict = "held"          // the same, and a person must look at it
-	rowWithdrawn verdict = "withdrawn"     // kept, no mail
-	rowHired     verdict = "hired"         // kept, no mail
-	rowClosed    verdict = "closed"        // kept, no mail
-	rowReopened  verdict = "reopened"      // kept: a mail that waits is taken back
-	rowNoAddress verdict = "no_address"    // kept; its mail waits for an address
-	rowExcluded  verdict = "excluded"      // kept, no mail: agency, do not contact, suppressed, …
-	rowUnknown   verdict = "unknown_label" // kept and parked until the label is explained
-	rowAmbiguous verdict = "ambiguous"     // kept and parked until the label is explained
-	rowUnread    verdict = "unreadable"    // a value that no rule can read
-	rowTooOld    verdict = "too_old"       // left out
-	rowKnown     verdict = "known"         // left out: nothing new
-	rowImported  verdict = "imported"      // left out: the very same row came before
-	rowDuplicate verdict = "duplicate"     // left out: the same row stands above
-	rowSame      verdict = "same_person"   // left out: one person, one job, one mail
-	rowConflict  verdict = "conflict"      // left out: two rows of one application differ
-	rowOngoing   verdict = "ongoing"       // left out: not ended
-	rowIgnored   verdict = "ignored"       // left out: a duplicate, a test, nobody answered
-	rowNote      verdict = "no_data"       // left out: a heading, a total, a hidden row
-)
-
-// verdicts lists them in the order of a summary, with what happens.
-var verdicts = []struct {
-	verdict verdict
-	text    string
-}{
-	{rowMail, "a mail is written and waits for its release"},
-	{rowHeld, "a mail is written; look at it before its release"},
-	{rowWithdrawn, "kept; no mail"},
-	{rowHired, "kept; no mail"},
-	{rowClosed, "kept; no mail"},
-	{rowReopened, "kept; a mail that waits is taken back"},
-	{rowNoAddress, "kept; the mail waits for an address"},
-	{rowExcluded, "kept; no mail"},
-	{rowUnknown, "parked until the label is explained; no mail"},
-	{rowAmbiguous, "parked until the label is explained; no mail"},
-	{rowUnread, "cannot be read; no mail"},
-	{rowTooOld, "left out: decided or applied for too long ago"},
-	{rowKnown, "left out: nothing new"},
-	{rowImported, "left out: imported before"},
-	{rowDuplicate, "left out: stands above"},
-	{rowSame, "left out: this person has a mail for this job"},
-	{rowConflict, "left out: two rows of one application differ"},
-	{rowOngoing, "left out: not ended"},
-	{rowIgnored, "left out: no decision, or the person was told"},
-	{rowNote, "left out: no row of data"},
-}
-
-// A judged is a row with its verdict. Its personal data is masked unless it was
+// A Judged is a row with its verdict. Its personal data is masked unless it was
 // asked for.
-type judged struct {
+type Judged struct {
 	Row         int     `json:"row"`
 	Application string  `json:"application_id,omitempty"`
 	Name        string  `json:"name,omitempty"`
 	Address     string  `json:"address,omitempty"`
-	Verdict     verdict `json:"verdict"`
+	Verdict     Verdict `json:"verdict"`
 	Reason      string  `json:"reason,omitempty"`
 	Column      string  `json:"column,omitempty"` // the cell that decided
 	Label       string  `json:"label,omitempty"`
@@ -97,9 +45,9 @@ type judged struct {
 }
 
 // end sets the verdict of a row that is left out, take of one that is kept.
-func (j *judged) end(v verdict, reason string) { j.Verdict, j.Reason = v, reason }
+func (j *Judged) end(v Verdict, reason string) { j.Verdict, j.Reason = v, reason }
 
-func (j *judged) take(v verdict, reason string) { j.Verdict, j.Reason, j.keep = v, reason, true }
+func (j *Judged) take(v Verdict, reason string) { j.Verdict, j.Reason, j.keep = v, reason, true }
 
 const (
 	// maxApplied is how long after the application a decision is taken for
@@ -107,25 +55,32 @@ const (
 	maxApplied = 365 * 24 * time.Hour
 	// twinTime is how long one person gets one mail for one job, whatever the ids.
 	twinTime = 30 * 24 * time.Hour
-	// portion is how many rows are looked up and kept together.
-	portion = 500
+	// Portion is how many rows are looked up and kept together.
+	Portion = 500
 )
 
-// A rowStore says what is known about rows.
-type rowStore interface {
+// A Store says what is known about rows, and keeps them.
+type Store interface {
 	KnownRows(ctx context.Context, company, connection string, rows []record.Row, since time.Time) ([]record.RowKnown, error)
+	RunningImport(ctx context.Context, i record.Import) (batch string, err error)
+	StartImport(ctx context.Context, i record.Import) (batch string, err error)
+	SaveRows(ctx context.Context, batch string, rows []record.Arrival) (saved int, err error)
+	EndImport(ctx context.Context, batch string, rows int) error
 }
 
-// An intake judges the rows of one file as an import takes them in.
-type intake struct {
-	company    *configs.Company
-	connection string
-	conn       *spec.Tabular
-	sheet      *table.Sheet
-	db         rowStore
-	old        bool // take in what was decided too long ago
-	reveal     bool
-	now        time.Time
+// An Intake takes the rows of one file in. It is made for one pass: Judge, or
+// Keep, which calls it.
+type Intake struct {
+	Company    *configs.Company
+	Connection string
+	Vendor     string // of the connection
+	Conn       *spec.Tabular
+	Sheet      *table.Sheet
+	Hash       string // names the content of the file
+	Store      Store
+	Old        bool // take in what was decided too long ago
+	Reveal     bool // leave names and addresses as they are
+	Now        time.Time
 
 	calendar sending.Calendar
 	seen     map[string]sighting // by application
@@ -148,10 +103,10 @@ type sighting struct {
 
 // survey reads the file once to its end, so that what cannot be read is refused
 // before anything is kept, and finds rows about the same application.
-func (in *intake) survey(ctx context.Context) error {
-	in.calendar = in.company.Calendar()
+func (in *Intake) survey(ctx context.Context) error {
+	in.calendar = in.Company.Calendar()
 	in.seen, in.twins = map[string]sighting{}, map[string]twin{}
-	for row, err := range in.sheet.Rows() {
+	for row, err := range in.Sheet.Rows() {
 		if aboutRow(err) || err == nil && row.Skip != "" {
 			continue
 		}
@@ -161,11 +116,11 @@ func (in *intake) survey(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		r := in.conn.Of(row.Body)
+		r := in.Conn.Of(row.Body)
 		if r.ID == "" {
 			continue
 		}
-		sum := keyOf(row.Payload(in.now))
+		sum := keyOf(row.Payload(in.Now))
 		s, again := in.seen[r.ID]
 		if !again {
 			s = sighting{row: row.Number, key: [16]byte(sum[:])}
@@ -186,10 +141,18 @@ func aboutRow(err error) bool {
 // keyOf is equal for the same row of another file.
 func keyOf(p connectors.Payload) [sha256.Size]byte { return sha256.Sum256(p.Body) }
 
-// judge calls each with portions of the file's rows, in their order. It is
-// called after survey.
-func (in *intake) judge(ctx context.Context, each func([]judged) error) error {
-	var rows []judged
+// Judge calls each with portions of the file's rows, in their order, and changes
+// nothing. The rows are each's only until it returns.
+func (in *Intake) Judge(ctx context.Context, each func([]Judged) error) error {
+	if err := in.survey(ctx); err != nil {
+		return err
+	}
+	return in.judge(ctx, each)
+}
+
+// judge is called after survey.
+func (in *Intake) judge(ctx context.Context, each func([]Judged) error) error {
+	var rows []Judged
 	flush := func() error {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -201,12 +164,12 @@ func (in *intake) judge(ctx context.Context, each func([]judged) error) error {
 		rows = rows[:0]
 		return err
 	}
-	for row, err := range in.sheet.Rows() {
+	for row, err := range in.Sheet.Rows() {
 		if err != nil && !aboutRow(err) {
 			return err
 		}
 		rows = append(rows, in.read(row, err))
-		if len(rows) == portion {
+		if len(rows) == Portion {
 			if err := flush(); err != nil {
 				return err
 			}
@@ -216,30 +179,30 @@ func (in *intake) judge(ctx context.Context, each func([]judged) error) error {
 }
 
 // read judges a row by what the file says alone.
-func (in *intake) read(row table.Row, err error) judged {
-	j := judged{Row: row.Number}
+func (in *Intake) read(row table.Row, err error) Judged {
+	j := Judged{Row: row.Number}
 	switch {
 	case err != nil:
-		j.end(rowUnread, strings.TrimLeft(strings.TrimPrefix(err.Error(), "row "+strconv.Itoa(row.Number)), ":, "))
+		j.end(RowUnread, strings.TrimLeft(strings.TrimPrefix(err.Error(), "row "+strconv.Itoa(row.Number)), ":, "))
 		return j
 	case row.Skip != "":
-		j.end(rowNote, row.Skip)
+		j.end(RowNote, row.Skip)
 		return j
 	}
-	j.reading, j.payload = in.conn.Of(row.Body), row.Payload(in.now)
+	j.reading, j.payload = in.Conn.Of(row.Body), row.Payload(in.Now)
 	sum := keyOf(j.payload)
 	j.key, j.Application, j.Column, j.Label = hex.EncodeToString(sum[:]), j.reading.ID, j.reading.Column, spec.ShortLabel(j.reading.Label)
 	in.show(&j, row.Body)
 	s := in.seen[j.Application]
 	switch {
 	case j.Application == "":
-		j.end(rowUnread, "neither an application id nor an address that could be used")
+		j.end(RowUnread, "neither an application id nor an address that could be used")
 	case s.differs && s.ended:
-		j.end(rowConflict, "several rows are about this application and differ; the first is row "+strconv.Itoa(s.row))
+		j.end(RowConflict, "several rows are about this application and differ; the first is row "+strconv.Itoa(s.row))
 	case s.row != row.Number && s.key == [16]byte(sum[:]):
-		j.end(rowDuplicate, "the same as row "+strconv.Itoa(s.row))
+		j.end(RowDuplicate, "the same as row "+strconv.Itoa(s.row))
 	case row.Body.AlreadySent:
-		j.end(rowIgnored, "the file says that the person was told")
+		j.end(RowIgnored, "the file says that the person was told")
 	default:
 		in.decode(&j)
 	}
@@ -247,7 +210,7 @@ func (in *intake) read(row table.Row, err error) judged {
 }
 
 // show puts the person into a row as it may be seen.
-func (in *intake) show(j *judged, b table.Body) {
+func (in *Intake) show(j *Judged, b table.Body) {
 	c := ats.Candidate{Name: b.FullName, FamilyName: b.FamilyName, GivenName: b.GivenName}
 	j.Name, _ = ats.Greeting(c)
 	for _, raw := range b.Email {
@@ -256,7 +219,7 @@ func (in *intake) show(j *judged, b table.Body) {
 			break
 		}
 	}
-	if !in.reveal {
+	if !in.Reveal {
 		j.Name, j.Address = maskedName(j.Name), maskedAddress(j.Address)
 	}
 }
@@ -278,24 +241,24 @@ func maskedAddress(address string) string {
 }
 
 // decode asks the connection's rules what the row means.
-func (in *intake) decode(j *judged) {
-	events, err := in.conn.Decode(j.payload)
+func (in *Intake) decode(j *Judged) {
+	events, err := in.Conn.Decode(j.payload)
 	switch {
 	case err != nil && j.reading.Outcome == mapping.OutcomeUnknown:
-		j.take(rowUnknown, err.Error())
+		j.take(RowUnknown, err.Error())
 	case err != nil && j.reading.Outcome == mapping.OutcomeAmbiguous:
-		j.take(rowAmbiguous, err.Error())
+		j.take(RowAmbiguous, err.Error())
 	case err != nil:
-		j.take(rowUnread, err.Error())
+		j.take(RowUnread, err.Error())
 	case len(events) == 0:
-		j.end(rowIgnored, "no decision about a person")
+		j.end(RowIgnored, "no decision about a person")
 	default:
 		j.event = &events[0]
 	}
 }
 
 // settle judges rows by what is known here.
-func (in *intake) settle(ctx context.Context, rows []judged) error {
+func (in *Intake) settle(ctx context.Context, rows []Judged) error {
 	var asked []int
 	var look []record.Row
 	for i, j := range rows {
@@ -308,7 +271,7 @@ func (in *intake) settle(ctx context.Context, rows []judged) error {
 		}
 		asked, look = append(asked, i), append(look, r)
 	}
-	known, err := in.db.KnownRows(ctx, in.company.ID, in.connection, look, in.now.Add(-twinTime))
+	known, err := in.Store.KnownRows(ctx, in.Company.ID, in.Connection, look, in.Now.Add(-twinTime))
 	if err != nil {
 		return err
 	}
@@ -319,67 +282,67 @@ func (in *intake) settle(ctx context.Context, rows []judged) error {
 }
 
 // compare judges a row that means something, or that nobody understands.
-func (in *intake) compare(j *judged, k record.RowKnown) {
+func (in *Intake) compare(j *Judged, k record.RowKnown) {
 	e := j.event
 	switch {
 	case k.Saved == record.Parked && e == nil:
 		j.keep, j.Reason = false, "imported before and parked: "+j.Reason
 	case k.Saved == record.Parked:
 		j.keep, j.replay = false, true
-		j.end(rowImported, "imported before and parked; it is understood now: replay it")
+		j.end(RowImported, "imported before and parked; it is understood now: replay it")
 	case k.Saved != "":
 		j.keep = false
-		j.end(rowImported, "the same row was imported before")
+		j.end(RowImported, "the same row was imported before")
 	case e == nil: // nobody understands it
 	case e.State == ats.Reopened:
 		in.compareOngoing(j, k)
 	case k.State == e.State:
-		j.end(rowKnown, "known as "+string(k.State))
+		j.end(RowKnown, "known as "+string(k.State))
 	default:
 		in.decide(j, k)
 	}
-	if e != nil && e.State == ats.Rejected && (j.Verdict == rowImported || j.Verdict == rowKnown || j.Verdict == rowMail || j.Verdict == rowHeld) {
+	if e != nil && e.State == ats.Rejected && (j.Verdict == RowImported || j.Verdict == RowKnown || j.Verdict == RowMail || j.Verdict == RowHeld) {
 		in.twins[personAndJob(e)] = twin{j.Row, e.At}
 	}
 }
 
 // compareOngoing lets a row that still runs open what had ended.
-func (in *intake) compareOngoing(j *judged, k record.RowKnown) {
+func (in *Intake) compareOngoing(j *Judged, k record.RowKnown) {
 	if slices.Contains([]ats.State{ats.Rejected, ats.Withdrawn, ats.Closed}, k.State) {
-		j.take(rowReopened, "known as "+string(k.State)+", and here it still runs")
+		j.take(RowReopened, "known as "+string(k.State)+", and here it still runs")
 		return
 	}
-	j.end(rowOngoing, "it has not ended")
+	j.end(RowOngoing, "it has not ended")
 }
 
 // kept are the verdicts of what is kept without a mail.
-var kept = map[ats.State]verdict{ats.Withdrawn: rowWithdrawn, ats.Hired: rowHired, ats.Closed: rowClosed}
+var kept = map[ats.State]Verdict{ats.Withdrawn: RowWithdrawn, ats.Hired: RowHired, ats.Closed: RowClosed}
 
 // decide asks the rules that will decide about the mail.
-func (in *intake) decide(j *judged, k record.RowKnown) {
+func (in *Intake) decide(j *Judged, k record.RowKnown) {
 	e := *j.event
-	plan := sending.Decide(in.company.Sending, in.calendar, sending.Facts{
-		Event: e, Previous: k.State, PreviousAt: k.StateAt, Cold: true, History: e.History, Now: in.now, Suppressed: k.Suppressed, Written: k.Written,
+	plan := sending.Decide(in.Company.Sending, in.calendar, sending.Facts{
+		Event: e, Previous: k.State, PreviousAt: k.StateAt, Cold: true, History: e.History, Now: in.Now, Suppressed: k.Suppressed, Written: k.Written,
 	})
 	reason, other := sending.Words(plan.Code, "en"), in.twins[personAndJob(&e)]
-	age, applied := in.now.Sub(e.At), in.now.Sub(j.reading.Applied)
+	age, applied := in.Now.Sub(e.At), in.Now.Sub(j.reading.Applied)
 	switch {
 	case plan.Stale:
-		j.end(rowKnown, reason)
+		j.end(RowKnown, reason)
 	case !j.reading.Applied.IsZero() && applied > maxApplied && (e.State == ats.Rejected || k.State == ""):
-		j.end(rowTooOld, fmt.Sprintf("applied %d days ago, more than %s: taken for bookkeeping", days(applied), ats.Duration(maxApplied)))
-	case age > in.company.Sending.MaxAge.Std() && k.State == "" && !in.old:
-		j.end(rowTooOld, fmt.Sprintf("decided %d days ago, more than %s; --include-old takes it in", days(age), in.company.Sending.MaxAge))
+		j.end(RowTooOld, fmt.Sprintf("applied %d days ago, more than %s: taken for bookkeeping", days(applied), ats.Duration(maxApplied)))
+	case age > in.Company.Sending.MaxAge.Std() && k.State == "" && !in.Old:
+		j.end(RowTooOld, fmt.Sprintf("decided %d days ago, more than %s; --include-old takes it in", days(age), in.Company.Sending.MaxAge))
 	case e.State != ats.Rejected:
-		j.take(cmp.Or(kept[e.State], rowExcluded), reason)
-	case plan.Action == sending.Hold && e.Candidate.Email == "":
-		j.take(rowNoAddress, noAddress(e))
+		j.take(cmp.Or(kept[e.State], RowExcluded), reason)
+	case plan.Code == sending.CodeNoAddress:
+		j.take(RowNoAddress, noAddress(e))
 	case plan.Action == sending.None:
-		j.take(rowExcluded, reason)
+		j.take(RowExcluded, reason)
 	case other.row != 0 && e.At.Sub(other.at).Abs() <= twinTime:
-		j.end(rowSame, "the same person and job as row "+strconv.Itoa(other.row))
+		j.end(RowSame, "the same person and job as row "+strconv.Itoa(other.row))
 	case k.Twin != "":
-		j.end(rowSame, "the same person and job as the application "+k.Twin)
+		j.end(RowSame, "the same person and job as the application "+k.Twin)
 	default:
 		in.hold(j, plan)
 	}
@@ -387,10 +350,10 @@ func (in *intake) decide(j *judged, k record.RowKnown) {
 
 // hold tells a mail that only waits for its release from one at which a person
 // must look.
-func (in *intake) hold(j *judged, plan sending.Plan) {
+func (in *Intake) hold(j *Judged, plan sending.Plan) {
 	for _, c := range plan.Checks {
 		if !c.OK && c.Code != sending.CodeCold {
-			j.take(rowHeld, sending.Words(c.Code, "en"))
+			j.take(RowHeld, sending.Words(c.Code, "en"))
 			return
 		}
 	}
@@ -398,7 +361,7 @@ func (in *intake) hold(j *judged, plan sending.Plan) {
 	if j.event.Clock == ats.ReceivedClock {
 		reason = "the file has no time of the decision; that of the import counts"
 	}
-	j.take(rowMail, reason)
+	j.take(RowMail, reason)
 }
 
 func days(d time.Duration) int { return int(d.Hours() / 24) }
