@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -68,19 +69,21 @@ type Store interface {
 	EndImport(ctx context.Context, batch string, rows int) error
 }
 
-// An Intake takes the rows of one file in. It is made for one pass: Judge, or
-// Keep, which calls it.
+// An Intake takes the rows of one file in. Open opens it; then one of Judge and
+// Keep goes through it.
 type Intake struct {
 	Company    *configs.Company
 	Connection string
 	Vendor     string // of the connection
 	Conn       *spec.Tabular
-	Sheet      *table.Sheet
-	Hash       string // names the content of the file
 	Store      Store
 	Old        bool // take in what was decided too long ago
 	Reveal     bool // leave names and addresses as they are
 	Now        time.Time
+
+	// Open sets these.
+	Sheet *table.Sheet
+	Hash  string // names the content of the file
 
 	calendar sending.Calendar
 	seen     map[string]sighting // by application
@@ -99,6 +102,23 @@ type sighting struct {
 	key     [16]byte
 	differs bool // another row says something else
 	ended   bool // a row says that it ended
+}
+
+// Open finds out what a file is, and names its content. sheet names the sheet of
+// a workbook in place of the one in the settings.
+func (in *Intake) Open(file io.ReadSeeker, sheet string) (err error) {
+	if in.Sheet, err = in.Conn.Open(file, sheet); err != nil {
+		return err
+	}
+	sum := sha256.New()
+	if _, err = file.Seek(0, io.SeekStart); err == nil {
+		_, err = io.Copy(sum, file)
+	}
+	if err != nil {
+		return ats.Errorf(ats.Busy, "reading the file: %w", err)
+	}
+	in.Hash = hex.EncodeToString(sum.Sum(nil)[:8])
+	return nil
 }
 
 // survey reads the file once to its end, so that what cannot be read is refused

@@ -57,7 +57,7 @@ func takeIn(t *testing.T, vendor, settings, file string, known memory) *Intake {
 		Company: &configs.Company{ID: "acme", TimeZone: "Asia/Tokyo", Sending: sending.Defaults()}, Connection: "file",
 		Conn: conn.(*spec.Tabular), Store: known, Now: importNow, Reveal: true,
 	}
-	if in.Sheet, err = in.Conn.Open(strings.NewReader(file), ""); err != nil {
+	if err := in.Open(strings.NewReader(file), ""); err != nil {
 		t.Fatal(err)
 	}
 	return in

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -49,7 +47,7 @@ func importFlag(c *cobra.Command) *importFlags {
 type importFile struct {
 	*os.File
 	name   string
-	intake intake.Intake
+	intake *intake.Intake
 }
 
 // open opens the file of a command.
@@ -73,16 +71,11 @@ func (f *importFlags) open(s *settings, db *store.Store, path string) (*importFi
 	if err != nil {
 		return nil, ats.Errorf(ats.NotFound, "%w", err)
 	}
-	out := &importFile{File: file, name: path}
-	out.intake = intake.Intake{Company: company, Connection: f.connection, Vendor: vendor, Conn: conn, Store: db, Old: f.old, Now: db.Now()}
-	out.intake.Sheet, err = conn.Open(file, f.sheet)
-	if err == nil {
-		out.intake.Hash, err = hashOf(file)
-	}
-	if err != nil {
+	in := &intake.Intake{Company: company, Connection: f.connection, Vendor: vendor, Conn: conn, Store: db, Old: f.old, Now: db.Now()}
+	if err := in.Open(file, f.sheet); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	return out, nil
+	return &importFile{File: file, name: path, intake: in}, nil
 }
 
 // connect opens the connection, or as a preview of one that is not there yet
@@ -116,19 +109,6 @@ func (f *importFlags) connect(company *configs.Company, base string) (*spec.Tabu
 		return t, vendor, nil
 	}
 	return nil, "", ats.Errorf(ats.Invalid, "%s is not imported from files; use a connection to the product that wrote the file, or to csv", vendor)
-}
-
-// hashOf names the content of a file.
-func hashOf(file *os.File) (string, error) {
-	sum := sha256.New()
-	_, err := file.Seek(0, io.SeekStart)
-	if err == nil {
-		_, err = io.Copy(sum, file)
-	}
-	if err != nil {
-		return "", ats.Errorf(ats.Busy, "reading the file: %w", err)
-	}
-	return hex.EncodeToString(sum.Sum(nil)[:8]), nil
 }
 
 func importRun(s *settings) *cobra.Command {
@@ -180,7 +160,7 @@ func (f *importFile) run(ctx context.Context, reason string) (done imported, err
 
 // next lists the commands that go on from here.
 func (f *importFile) next(done imported) []string {
-	in := &f.intake
+	in := f.intake
 	of := " --company " + in.Company.ID
 	var out []string
 	if done.Batch != "" {

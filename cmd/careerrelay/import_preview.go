@@ -176,7 +176,7 @@ func (f *importFile) preview(ctx context.Context, w io.Writer, show func(intake.
 	if err := printTally(w, t); err != nil {
 		return err
 	}
-	in := &f.intake
+	in := f.intake
 	_, err = fmt.Fprintf(w, "\nnothing was changed. To import: careerrelay import run %s --company %s --connection %s --reason '…'\n", quote(f.name), in.Company.ID, in.Connection)
 	return err
 }
