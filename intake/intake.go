@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"strconv"
@@ -77,8 +76,9 @@ type Intake struct {
 	Vendor     string // of the connection
 	Conn       *spec.Tabular
 	Store      Store
-	Old        bool // take in what was decided too long ago
-	Reveal     bool // leave names and addresses as they are
+	Old        bool   // take in what was decided too long ago
+	Reveal     bool   // leave names and addresses as they are
+	Lang       string // of the reasons: en (default) or ja
 	Now        time.Time
 
 	// Open sets these.
@@ -136,6 +136,7 @@ func (in *Intake) survey(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		row.Body = in.Conn.Explain(row.Body)
 		r := in.Conn.Of(row.Body)
 		if r.ID == "" {
 			continue
@@ -209,6 +210,7 @@ func (in *Intake) read(row table.Row, err error) Judged {
 		j.end(RowNote, row.Skip)
 		return j
 	}
+	row.Body = in.Conn.Explain(row.Body)
 	j.reading, j.payload = in.Conn.Of(row.Body), row.Payload(in.Now)
 	sum := keyOf(j.payload)
 	j.key, j.Application, j.Column, j.Label = hex.EncodeToString(sum[:]), j.reading.ID, j.reading.Column, spec.ShortLabel(j.reading.Label)
@@ -216,13 +218,13 @@ func (in *Intake) read(row table.Row, err error) Judged {
 	s := in.seen[j.Application]
 	switch {
 	case j.Application == "":
-		j.end(RowUnread, "neither an application id nor an address that could be used")
+		j.end(RowUnread, in.say("no_id"))
 	case s.differs && s.ended:
-		j.end(RowConflict, "several rows are about this application and differ; the first is row "+strconv.Itoa(s.row))
+		j.end(RowConflict, in.say("conflict", s.row))
 	case s.row != row.Number && s.key == [16]byte(sum[:]):
-		j.end(RowDuplicate, "the same as row "+strconv.Itoa(s.row))
+		j.end(RowDuplicate, in.say("duplicate", s.row))
 	case row.Body.AlreadySent:
-		j.end(RowIgnored, "the file says that the person was told")
+		j.end(RowIgnored, in.say("told"))
 	default:
 		in.decode(&j)
 	}
@@ -265,13 +267,13 @@ func (in *Intake) decode(j *Judged) {
 	events, err := in.Conn.Decode(j.payload)
 	switch {
 	case err != nil && j.reading.Outcome == mapping.OutcomeUnknown:
-		j.take(RowUnknown, err.Error())
+		j.take(RowUnknown, in.unexplained("label_unknown", err))
 	case err != nil && j.reading.Outcome == mapping.OutcomeAmbiguous:
-		j.take(RowAmbiguous, err.Error())
+		j.take(RowAmbiguous, in.unexplained("label_doubtful", err))
 	case err != nil:
 		j.take(RowUnread, err.Error())
 	case len(events) == 0:
-		j.end(RowIgnored, "no decision about a person")
+		j.end(RowIgnored, in.say("no_decision"))
 	default:
 		j.event = &events[0]
 	}
@@ -306,18 +308,18 @@ func (in *Intake) compare(j *Judged, k record.RowKnown) {
 	e := j.event
 	switch {
 	case k.Saved == record.Parked && e == nil:
-		j.keep, j.Reason = false, "imported before and parked: "+j.Reason
+		j.keep, j.Reason = false, in.say("parked_before", j.Reason)
 	case k.Saved == record.Parked:
 		j.keep, j.replay = false, true
-		j.end(RowImported, "imported before and parked; it is understood now: replay it")
+		j.end(RowImported, in.say("replay"))
 	case k.Saved != "":
 		j.keep = false
-		j.end(RowImported, "the same row was imported before")
+		j.end(RowImported, in.say("imported"))
 	case e == nil: // nobody understands it
 	case e.State == ats.Reopened:
 		in.compareOngoing(j, k)
 	case k.State == e.State:
-		j.end(RowKnown, "known as "+string(k.State))
+		j.end(RowKnown, in.say("known", in.state(k.State)))
 	default:
 		in.decide(j, k)
 	}
@@ -329,10 +331,10 @@ func (in *Intake) compare(j *Judged, k record.RowKnown) {
 // compareOngoing lets a row that still runs open what had ended.
 func (in *Intake) compareOngoing(j *Judged, k record.RowKnown) {
 	if slices.Contains([]ats.State{ats.Rejected, ats.Withdrawn, ats.Closed}, k.State) {
-		j.take(RowReopened, "known as "+string(k.State)+", and here it still runs")
+		j.take(RowReopened, in.say("reopened", in.state(k.State)))
 		return
 	}
-	j.end(RowOngoing, "it has not ended")
+	j.end(RowOngoing, in.say("ongoing"))
 }
 
 // kept are the verdicts of what is kept without a mail.
@@ -344,25 +346,25 @@ func (in *Intake) decide(j *Judged, k record.RowKnown) {
 	plan := sending.Decide(in.Company.Sending, in.calendar, sending.Facts{
 		Event: e, Previous: k.State, PreviousAt: k.StateAt, Cold: true, History: e.History, Now: in.Now, Suppressed: k.Suppressed, Written: k.Written,
 	})
-	reason, other := sending.Words(plan.Code, "en"), in.twins[personAndJob(&e)]
+	reason, other := sending.Words(plan.Code, in.language()), in.twins[personAndJob(&e)]
 	age, applied := in.Now.Sub(e.At), in.Now.Sub(j.reading.Applied)
 	switch {
 	case plan.Stale:
 		j.end(RowKnown, reason)
 	case !j.reading.Applied.IsZero() && applied > maxApplied && (e.State == ats.Rejected || k.State == ""):
-		j.end(RowTooOld, fmt.Sprintf("applied %d days ago, more than %s: taken for bookkeeping", days(applied), ats.Duration(maxApplied)))
+		j.end(RowTooOld, in.say("applied", days(applied), days(maxApplied)))
 	case age > in.Company.Sending.MaxAge.Std() && k.State == "" && !in.Old:
-		j.end(RowTooOld, fmt.Sprintf("decided %d days ago, more than %s; --include-old takes it in", days(age), in.Company.Sending.MaxAge))
+		j.end(RowTooOld, in.say("decided", days(age), days(in.Company.Sending.MaxAge.Std())))
 	case e.State != ats.Rejected:
 		j.take(cmp.Or(kept[e.State], RowExcluded), reason)
 	case plan.Code == sending.CodeNoAddress:
-		j.take(RowNoAddress, noAddress(e))
+		j.take(RowNoAddress, in.say(noAddress(e)))
 	case plan.Action == sending.None:
 		j.take(RowExcluded, reason)
 	case other.row != 0 && e.At.Sub(other.at).Abs() <= twinTime:
-		j.end(RowSame, "the same person and job as row "+strconv.Itoa(other.row))
+		j.end(RowSame, in.say("twin_row", other.row))
 	case k.Twin != "":
-		j.end(RowSame, "the same person and job as the application "+k.Twin)
+		j.end(RowSame, in.say("twin", k.Twin))
 	default:
 		in.hold(j, plan)
 	}
@@ -373,28 +375,28 @@ func (in *Intake) decide(j *Judged, k record.RowKnown) {
 func (in *Intake) hold(j *Judged, plan sending.Plan) {
 	for _, c := range plan.Checks {
 		if !c.OK && c.Code != sending.CodeCold {
-			j.take(RowHeld, sending.Words(c.Code, "en"))
+			j.take(RowHeld, sending.Words(c.Code, in.language()))
 			return
 		}
 	}
 	reason := ""
 	if j.event.Clock == ats.ReceivedClock {
-		reason = "the file has no time of the decision; that of the import counts"
+		reason = in.say("no_time")
 	}
 	j.take(RowMail, reason)
 }
 
 func days(d time.Duration) int { return int(d.Hours() / 24) }
 
-// noAddress says what is wrong with an address.
+// noAddress is the key of what is wrong with an address.
 func noAddress(e ats.Event) string {
 	switch {
 	case slices.Contains(e.Problems, ats.EmailInvalid):
-		return "the address is none"
+		return "no_email"
 	case slices.Contains(e.Problems, ats.EmailSeveral):
-		return "several addresses in one cell"
+		return "several_emails"
 	}
-	return "there is no address"
+	return "blank_email"
 }
 
 func personAndJob(e *ats.Event) string {

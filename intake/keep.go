@@ -15,8 +15,8 @@ type Kept struct {
 	Resumed bool   `json:"resumed"`
 	Saved   int    `json:"saved"`
 
-	Waiting int  `json:"-"` // mails that wait for a person
-	Replay  bool `json:"-"` // rows of an earlier import are understood now
+	Waiting int  `json:"waiting"` // mails that wait for a person
+	Replay  bool `json:"replay"`  // rows of an earlier import are understood now: replay them
 }
 
 // Keep keeps the rows that mean something as deliveries, whose mails wait until

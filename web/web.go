@@ -32,6 +32,7 @@ type Deps struct {
 	Inbox    Inbox
 	People   People
 	Desk     Desk
+	Files    Files
 	Accounts Accounts
 	// Letters returns a company's letters.
 	Letters func(*configs.Company) (*mail.Templates, error)

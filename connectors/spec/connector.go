@@ -147,7 +147,7 @@ func Open(s Spec, env connectors.Env, decode func(any) error) (connectors.Connec
 	}
 	c, err := New(s, set)
 	if err == nil && s.Table != nil {
-		return &Tabular{c, env.Now}, nil
+		return &Tabular{Connector: c, now: env.Now}, nil
 	}
 	return c, err
 }
