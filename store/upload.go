@@ -48,7 +48,7 @@ func (s *Store) SaveUpload(ctx context.Context, u record.Upload, content []byte)
 			u.ID, u.Company, u.Connection, u.Preset, u.Sheet, u.Size, u.Actor, micros(u.CreatedAt), micros(u.ExpiresAt), sealed)
 		return err
 	})
-	if err != nil {
+	if err != nil && ats.FaultOf(err) != ats.Conflict {
 		err = unavailable("keeping a file", err)
 	}
 	return u, err
@@ -93,11 +93,7 @@ func (s *Store) Upload(ctx context.Context, id string) (record.Upload, []byte, e
 	if err != nil {
 		return u, nil, err
 	}
-	packed, err := open(aead, "upload "+id, sealed)
-	if err != nil {
-		return u, nil, err
-	}
-	content, err := s2.Decode(nil, packed)
+	content, err := open(aead, "upload "+id, sealed)
 	return u, content, err
 }
 
