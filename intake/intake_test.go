@@ -42,8 +42,8 @@ func (memory) SaveRows(_ context.Context, _ string, rows []record.Arrival) (int,
 	return len(rows), nil
 }
 
-// takeIn opens a file for a vendor's connection with these settings.
-func takeIn(t *testing.T, vendor, settings, file string, known memory) *Intake {
+// connect opens a vendor's connection with these settings.
+func connect(t *testing.T, vendor, settings string, known memory) *Intake {
 	t.Helper()
 	conn, err := all.Factories()[vendor](connectors.Env{Now: func() time.Time { return importNow }}, func(v any) error {
 		d := yaml.NewDecoder(strings.NewReader("vendor: " + vendor + "\n" + settings))
@@ -53,10 +53,16 @@ func takeIn(t *testing.T, vendor, settings, file string, known memory) *Intake {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := &Intake{
+	return &Intake{
 		Company: &configs.Company{ID: "acme", TimeZone: "Asia/Tokyo", Sending: sending.Defaults()}, Connection: "file",
 		Conn: conn.(*spec.Tabular), Store: known, Now: importNow, Reveal: true,
 	}
+}
+
+// takeIn opens a file for such a connection.
+func takeIn(t *testing.T, vendor, settings, file string, known memory) *Intake {
+	t.Helper()
+	in := connect(t, vendor, settings, known)
 	if err := in.Open(strings.NewReader(file), ""); err != nil {
 		t.Fatal(err)
 	}
@@ -389,5 +395,44 @@ func TestImportWithoutIDs(t *testing.T) {
 	}
 	if strings.Contains(got[0].Application, "@") {
 		t.Errorf("the id %s shows the address", got[0].Application)
+	}
+}
+
+// A file that is no list is refused with a reason before anything is kept, and a
+// row that cannot be trusted becomes no mail.
+func TestBadFiles(t *testing.T) {
+	const head = "応募ID,氏名,メール,職種,選考結果,選考終了日\n"
+	for name, tt := range map[string]struct{ settings, file, refused, verdicts string }{
+		"an empty file":       {file: "", refused: "the file is empty"},
+		"only a header":       {file: head, verdicts: ""},
+		"a web page":          {file: "<!doctype html><html><body>ログイン</body></html>", refused: "a web page"},
+		"a wrong delimiter":   {settings: "table: {delimiter: tab}", file: head + "1,髙橋,a@example.jp,営業,不採用,2026/11/19\n", refused: "header"},
+		"two headers":         {file: head + "1,髙橋,a@example.jp,営業,不採用,2026/11/19\n\n氏名,応募ID,メール,選考結果\n佐藤,2,b@example.jp,不採用\n", refused: "another header"},
+		"the header again":    {file: head + "1,髙橋,a@example.jp,営業,不採用,2026/11/19\n" + head, verdicts: "mail no_data"},
+		"a merged cell":       {file: head + "営業部の応募者,,,,,\n1,髙橋,a@example.jp,営業,不採用,2026/11/19\n", verdicts: "no_data mail"},
+		"formulas":            {file: head + `1,"=HYPERLINK(""https://evil.test"",""髙橋"")",a@example.jp,営業,不採用,2026/11/19` + "\n2,髙橋,=1+1,営業,不採用,2026/11/19\n3,髙橋,#REF!,営業,不採用,2026/11/19\n", verdicts: "held no_address unreadable"},
+		"a header in a cell":  {file: head + "1,髙橋,\"a@example.jp\r\nBcc: x@example.jp\",営業,不採用,2026/11/19\n", verdicts: "no_address"},
+		"a quote left open":   {file: head + "1,\"髙橋,a@example.jp,営業,不採用,2026/11/19\n2,佐藤,b@example.jp,営業,不採用,2026/11/19\n", refused: "quotation"},
+		"a row that is short": {file: head + "1,髙橋,a@example.jp\n", verdicts: "unreadable"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := connect(t, "csv", tt.settings, memory{})
+			err := in.Open(strings.NewReader(tt.file), "")
+			var got []string
+			if err == nil {
+				err = in.Judge(t.Context(), func(rows []Judged) error {
+					for _, j := range rows {
+						got = append(got, string(j.Verdict))
+					}
+					return nil
+				})
+			}
+			if refused := err != nil && ats.FaultOf(err) == ats.Invalid && tt.refused != "" && strings.Contains(err.Error(), tt.refused); refused != (tt.refused != "") || err != nil && !refused {
+				t.Fatalf("got %v, want %q", err, tt.refused)
+			}
+			if tt.refused == "" && strings.Join(got, " ") != tt.verdicts {
+				t.Errorf("got %q, want %s", got, tt.verdicts)
+			}
+		})
 	}
 }
