@@ -343,10 +343,17 @@ func (k *console) connections(c *gin.Context, company *configs.Company) ([]conne
 	return out, nil
 }
 
+// hears reports whether webhooks come to a connector: one that a file describes
+// could take them, whether its vendor sends any or not.
+func hears(conn connectors.Connector) bool {
+	d, ok := conn.(interface{ Door() connectors.Door })
+	return !ok || d.Door() == connectors.Webhook
+}
+
 // doors names the doors of a connector.
 func doors(conn connectors.Connector) []string {
 	var out []string
-	if _, ok := conn.(connectors.Receiver); ok {
+	if _, ok := conn.(connectors.Receiver); ok && hears(conn) {
 		out = append(out, string(connectors.Webhook))
 	}
 	if _, ok := conn.(connectors.Poller); ok {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -221,4 +222,67 @@ func (h *fleetHouse) read(m record.Mail) {
 	if text := letter.Text; !strings.Contains(text, " 様\n") || !strings.Contains(text, "株式会社アクメ") || !strings.Contains(text, h.base+"/u/") {
 		h.t.Errorf("the letter lacks the name, the company or the way out:\n%s", text)
 	}
+}
+
+// TestAnOldRejectionComesLate lets every vendor that says everything in its
+// webhooks tell first that somebody is back in the running, then the rejection of
+// days before: nothing may leave. Then the old delivery comes once more.
+func TestAnOldRejectionComesLate(t *testing.T) {
+	h := openFleet(t)
+	tried := 0
+	for _, vendor := range all.Vendors() {
+		samples, err := all.Samples(vendor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := spec.Shipped(vendor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn := h.connector(vendor)
+		_, asks := conn.(connectors.Completer) // then the API decides, whatever comes when
+		_, signs := conn.(connectors.Receiver)
+		back := "unrejected"
+		if !slices.Contains(samples, back) {
+			back = "reopened"
+		}
+		if !asks && signs && s.Door == "" && s.Rings == "" && slices.Contains(samples, back) {
+			tried++
+			t.Run(vendor, func(t *testing.T) {
+				h := &fleetHouse{house: h.with(t), world: h.world}
+				h.late(vendor, back, 4*24*time.Hour)
+				h.late(vendor, "rejected", 8*24*time.Hour)
+				h.late(vendor, "rejected", 8*24*time.Hour)
+				if sent := h.inbox(vendor); len(sent) != 0 {
+					t.Errorf("%d mails left", len(sent))
+				}
+			})
+		}
+	}
+	if tried < 4 {
+		t.Errorf("only %d vendors", tried)
+	}
+}
+
+// late sends a sample as if it had happened a while ago, in another delivery than
+// the one before.
+func (h *fleetHouse) late(vendor, sample string, ago time.Duration) {
+	h.t.Helper()
+	p, err := all.Sample(vendor, sample, stamp().Add(-ago))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	p.Received = stamp()
+	for name := range p.Header {
+		if strings.HasSuffix(strings.ToLower(name), "-id") {
+			p.Header.Set(name, sample)
+		}
+	}
+	if p, err = h.connector(vendor).(connectors.Signer).Sign(p); err != nil {
+		h.t.Fatal(err)
+	}
+	if status, err := post(h.t.Context(), h.base+"/hooks/"+vendor+"/it", p); err != nil || status/100 != 2 {
+		h.t.Fatalf("%s: %d, %v", sample, status, err)
+	}
+	h.rest(vendor)
 }

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -314,6 +315,9 @@ func (c *Connector) Statuses() (ok, denied int) {
 	}
 	return ok, denied
 }
+
+// Door is how most of the vendor's payloads arrive.
+func (c *Connector) Door() connectors.Door { return cmp.Or(c.spec.Door, connectors.Webhook) }
 
 // Hint implements connectors.Hinter.
 func (c *Connector) Hint() bool { return c.spec.Trust == "hint" }
