@@ -17,6 +17,7 @@ import (
 
 	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/configs"
+	"github.com/career-relay/connector/intake"
 	"github.com/career-relay/connector/mail"
 	"github.com/career-relay/connector/record"
 	"github.com/career-relay/connector/relay"
@@ -218,9 +219,10 @@ func TestSchemasFitTheTypes(t *testing.T) {
 		"Job": record.Job{}, "JobDetail": jobDetail{}, "Batch": record.Batch{}, "BatchDetail": batchDetail{}, "Consent": record.Consent{},
 		"Referral": record.Referral{}, "Party": relay.Party{}, "ReferralDetail": referralDetail{}, "Credit": record.Credit{}, "Slot": record.Slot{}, "Account": record.Account{},
 		"Audit": record.Audit{}, "Brake": record.Brake{}, "CompanyStatus": configs.Status{},
+		"Upload": record.Upload{}, "Preset": record.Preset{}, "FilePreview": filePreview{}, "Label": intake.LabelCount{}, "Row": intake.Judged{}, "Imported": intake.Kept{},
 		"Change": configs.Change{}, "User": record.User{}, "Session": record.Session{}, "Token": record.Token{}, "NewToken": madeToken{}, "Verification": verification{},
 	}
-	bodies := []string{"Order", "Resolution", "Reason", "Find", "TokenOrder"} // read, not written
+	bodies := []string{"Order", "Resolution", "Reason", "Find", "TokenOrder", "Explanation", "Import"} // read, not written
 	for name, s := range schemas {
 		if slices.Contains(bodies, name) {
 			continue
