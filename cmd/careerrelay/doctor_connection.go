@@ -41,7 +41,7 @@ func examineConnections(ctx context.Context, s *settings, client *http.Client) [
 	for _, c := range tenants.Companies() {
 		for _, name := range slices.Sorted(maps.Keys(c.Connections)) {
 			about := c.ID + "/" + name
-			if f, ok := examineCredentials(ctx, c, name, client, s.publicURL); ok {
+			if f, ok := examineCredentials(ctx, db, c, name, client, s.publicURL); ok {
 				f.About = about
 				found = append(found, f)
 			}
@@ -67,13 +67,15 @@ func (c counted) RoundTrip(r *http.Request) (*http.Response, error) {
 // examineCredentials asks a vendor for something harmless: the application of
 // our sample, which it will not know, or the first news. false when there is
 // nothing to ask.
-func examineCredentials(ctx context.Context, c *configs.Company, name string, client *http.Client, base string) (finding, bool) {
+func examineCredentials(ctx context.Context, db *store.Store, c *configs.Company, name string, client *http.Client, base string) (finding, bool) {
 	calls, asking := &atomic.Int64{}, *client
 	if asking.Transport == nil {
 		asking.Transport = http.DefaultTransport
 	}
 	asking.Transport = counted{asking.Transport, calls}
-	conn, err := newOpener(&asking, nil, base).make(c, name)
+	opener := newOpener(&asking, nil, base)
+	opener.vault = db.Vault // a token that is renewed here is the one that counts from then on
+	conn, err := opener.make(c, name)
 	if err != nil {
 		return finding{}, false // examineCompanies says it
 	}

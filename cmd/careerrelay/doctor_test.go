@@ -22,7 +22,7 @@ func TestDoctorAsksEveryVendor(t *testing.T) {
 		}
 		conn := h.with(t)
 		_, file := h.connector(vendor).(connectors.Reader)
-		f, asked := examineCredentials(t.Context(), c, "it", h.client, conn.base)
+		f, asked := examineCredentials(t.Context(), h.server.db, c, "it", h.client, conn.base)
 		if want := !file && !bare[vendor]; asked != want || asked && !f.OK {
 			t.Errorf("%s: asked %t, want %t: %+v", vendor, asked, want, f)
 		}
@@ -30,7 +30,7 @@ func TestDoctorAsksEveryVendor(t *testing.T) {
 			continue
 		}
 		refusing := &http.Client{Transport: answering(http.StatusUnauthorized)}
-		if f, asked := examineCredentials(t.Context(), c, "it", refusing, conn.base); !asked || f.OK || f.fault != ats.Denied {
+		if f, asked := examineCredentials(t.Context(), h.server.db, c, "it", refusing, conn.base); !asked || f.OK || f.fault != ats.Denied {
 			t.Errorf("%s with a wrong key: %t, %+v", vendor, asked, f)
 		}
 	}

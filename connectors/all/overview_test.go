@@ -28,6 +28,7 @@ var capabilities = []struct {
 	{"checks", is[connectors.Checker]},
 	{"subscribes", is[connectors.Subscriber]},
 	{"pushes", is[connectors.Pusher]},
+	{"lists jobs", is[connectors.JobLister]},
 }
 
 func is[T any](c connectors.Connector) bool {
@@ -105,10 +106,10 @@ func whole(t *testing.T, v *vendor) connectors.Connector {
 
 const overviewHead = `# Connectors
 
-Made by ` + "`make golden`" + ` out of the connectors themselves. *Completes*: fetches what a delivery leaves out. *Checks*: reads the state again at the second of sending. *Subscribes*: creates its own webhooks (` + "`careerrelay vendor subscribe`" + `). *Pushes*: creates candidates there. *Open* are the points that could not be verified; each guide lists them.
+Made by ` + "`make golden`" + ` out of the connectors themselves. *Completes*: fetches what a delivery leaves out. *Checks*: reads the state again at the second of sending. *Subscribes*: creates its own webhooks (` + "`careerrelay vendor subscribe`" + `). *Pushes*: creates candidates there. *Lists jobs*: those for which it can. *Open* are the points that could not be verified; each guide lists them.
 
-| system | doors | proof | states | completes | checks | subscribes | pushes | samples | open |
-|---|---|---|---|---|---|---|---|--:|--:|
+| system | doors | proof | states | completes | checks | subscribes | pushes | lists jobs | samples | open |
+|---|---|---|---|---|---|---|---|---|--:|--:|
 `
 
 // TestOverview keeps docs/connectors.md current.
