@@ -85,8 +85,9 @@ func TestByHand(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want, got := events[0], ats.Event{}
-		if got, err = decodeByHand(p.Body); err != nil {
+		want := events[0]
+		got, err := decodeByHand(p.Body)
+		if err != nil {
 			t.Fatal(err)
 		}
 		if got.Application != want.Application || got.State != want.State || got.Side != want.Side || !got.At.Equal(want.At) || got.Candidate.Email != want.Candidate.Email || got.Job.Title != want.Job.Title || got.Reason != want.Reason {

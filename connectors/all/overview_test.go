@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"text/tabwriter"
@@ -130,7 +131,7 @@ func TestOverview(t *testing.T) {
 			}
 			cells = append(cells, mark)
 		}
-		cells = append(cells, fmt.Sprint(len(v.cases)), fmt.Sprint(open))
+		cells = append(cells, strconv.Itoa(len(v.cases)), strconv.Itoa(open))
 		b.WriteString("| " + strings.Join(cells, " | ") + " |\n")
 	}
 	atstest.Golden(t, "../../docs/connectors.md", b.String())
