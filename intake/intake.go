@@ -357,7 +357,7 @@ func (in *Intake) decide(j *Judged, k record.RowKnown) {
 		j.end(RowTooOld, in.say("decided", days(age), days(in.Company.Sending.MaxAge.Std())))
 	case e.State != ats.Rejected:
 		j.take(cmp.Or(kept[e.State], RowExcluded), reason)
-	case plan.Code == sending.CodeNoAddress:
+	case plan.Action == sending.Hold && e.Candidate.Email == "":
 		j.take(RowNoAddress, in.say(noAddress(e)))
 	case plan.Action == sending.None:
 		j.take(RowExcluded, reason)

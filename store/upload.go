@@ -25,13 +25,13 @@ const uploadColumns = `id, company, connection, preset, sheet, size, actor, crea
 
 // SaveUpload keeps a file sealed until it is imported, dropped, or a day is
 // over, and returns it with its id.
-func (s *Store) SaveUpload(ctx context.Context, u record.Upload, content []byte) (record.Upload, error) {
+func (s *Store) SaveUpload(ctx context.Context, actor record.Actor, u record.Upload, content []byte) (record.Upload, error) {
 	aead, err := s.companyKey(ctx, u.Company)
 	if err != nil {
 		return u, err
 	}
 	now := s.Now()
-	u.ID, u.Size, u.CreatedAt, u.ExpiresAt = s.newID(), len(content), now, now.Add(uploadLife)
+	u.ID, u.Actor, u.Size, u.CreatedAt, u.ExpiresAt = s.newID(), actor.Name, len(content), now, now.Add(uploadLife)
 	sealed := encrypt(aead, "upload "+u.ID, s2.Encode(nil, content))
 	err = s.update(ctx, func(ctx context.Context, t *tx) error {
 		if err := t.lockCompany(ctx, u.Company); err != nil {
@@ -46,7 +46,10 @@ func (s *Store) SaveUpload(ctx context.Context, u record.Upload, content []byte)
 		}
 		_, err := t.exec(ctx, `INSERT INTO uploads (`+uploadColumns+`, content) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 			u.ID, u.Company, u.Connection, u.Preset, u.Sheet, u.Size, u.Actor, micros(u.CreatedAt), micros(u.ExpiresAt), sealed)
-		return err
+		if err != nil {
+			return err
+		}
+		return t.audit(ctx, actor, record.Audit{Verb: "upload", Noun: "file", Subject: u.ID, Company: u.Company, Detail: u.Connection})
 	})
 	if err != nil && ats.FaultOf(err) != ats.Conflict {
 		err = unavailable("keeping a file", err)
@@ -109,14 +112,28 @@ func (s *Store) ReadUploadBy(ctx context.Context, id, preset string) error {
 	return nil
 }
 
-// DropUpload deletes a file that waits.
-func (s *Store) DropUpload(ctx context.Context, id string) error {
+// DropUpload deletes a file that waits, because somebody said so.
+func (s *Store) DropUpload(ctx context.Context, actor record.Actor, u record.Upload, reason string) error {
+	return s.removeUpload(ctx, u.ID, func(ctx context.Context, t *tx) error {
+		return t.audit(ctx, actor, record.Audit{Verb: "drop", Noun: "file", Subject: u.ID, Company: u.Company, Reason: reason})
+	})
+}
+
+// ForgetUpload deletes a file that was imported.
+func (s *Store) ForgetUpload(ctx context.Context, id string) error {
+	return s.removeUpload(ctx, id, func(context.Context, *tx) error { return nil })
+}
+
+func (s *Store) removeUpload(ctx context.Context, id string, note func(context.Context, *tx) error) error {
 	err := s.update(ctx, func(ctx context.Context, t *tx) error {
 		_, err := t.exec(ctx, `DELETE FROM uploads WHERE id = $1`, id)
-		return err
+		if err != nil {
+			return err
+		}
+		return note(ctx, t)
 	})
 	if err != nil {
-		return unavailable("dropping a file", err)
+		return unavailable("deleting a file", err)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"io"
 	"net/http"
 
@@ -23,6 +24,9 @@ func (k *desk) fileRoutes() []apiRoute {
 		{
 			method: http.MethodGet, path: "/companies/{id}/files", id: "listFiles", role: record.Operator, answer: "Upload", list: true,
 			summary: "The files that wait for their import", do: func(c *gin.Context, _ record.Actor) (any, error) {
+				if _, err := k.Tenants(c.Request.Context()).Company(c.Param("id")); err != nil {
+					return nil, err
+				}
 				all, err := k.Files.Uploads(c.Request.Context(), c.Param("id"))
 				return rows[record.Upload]{Items: append([]record.Upload{}, all...)}, err
 			},
@@ -30,6 +34,9 @@ func (k *desk) fileRoutes() []apiRoute {
 		{
 			method: http.MethodGet, path: "/companies/{id}/presets", id: "listPresets", role: record.Operator, answer: "Preset", list: true,
 			summary: "What the company explained about its files", do: func(c *gin.Context, _ record.Actor) (any, error) {
+				if _, err := k.Tenants(c.Request.Context()).Company(c.Param("id")); err != nil {
+					return nil, err
+				}
 				all, err := k.Files.Presets(c.Request.Context(), c.Param("id"))
 				return rows[record.Preset]{Items: append([]record.Preset{}, all...)}, err
 			},
@@ -48,7 +55,12 @@ func (k *desk) fileRoutes() []apiRoute {
 			method: http.MethodPost, path: "/files/{id}/import", id: "importFile", role: record.Operator, body: "Import", answer: "Imported",
 			summary: "Keep the rows; their mails wait until a person releases them", do: k.importPosted,
 		},
-		because("/files/{id}/drop", "dropFile", "Upload", "Delete a file that waits", k.dropFile),
+		because("/files/{id}/drop", "dropFile", "Upload", "Delete a file that waits", func(ctx context.Context, who record.Actor, id, reason string) (record.Upload, error) {
+			if _, err := needReason(reason); err != nil {
+				return record.Upload{}, err
+			}
+			return k.dropFile(ctx, who, id, reason)
+		}),
 	}
 }
 

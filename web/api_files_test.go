@@ -12,8 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/career-relay/connector/configs"
-	"github.com/career-relay/connector/connectors"
-	"github.com/career-relay/connector/connectors/all"
 	"github.com/career-relay/connector/intake"
 	"github.com/career-relay/connector/record"
 )
@@ -25,13 +23,6 @@ func newFilesOffice(t *testing.T) *office {
 	t.Helper()
 	return newOffice(t, func(o *office) {
 		o.firms.all[0].Connections["list"] = configs.Connection{Vendor: "csv"}
-		open := o.ops.Open
-		o.ops.Open = func(company, name string) (connectors.Connector, error) {
-			if company == "acme" && name == "list" {
-				return all.Factories()["csv"](connectors.Env{Now: o.ops.Now}, func(any) error { return nil })
-			}
-			return open(company, name)
-		}
 	})
 }
 
@@ -156,6 +147,9 @@ func TestFilesInTheConsole(t *testing.T) {
 	p := upload(o.csrf(), o.base, "a.csv", good)
 	if p.code != http.StatusSeeOther {
 		t.Fatalf("uploaded: %d\n%s", p.code, p.body)
+	}
+	if left, err := o.store.Audits(t.Context(), record.Filter{Company: "acme", Limit: 1}); err != nil || len(left) != 1 || left[0].Verb != "upload" || left[0].Actor != "user:megumi-operator" {
+		t.Errorf("the audit log: %+v, %v", left, err)
 	}
 	for _, lang := range []string{"ja", "en"} {
 		if p := o.show(p.header.Get("Location"), lang); p.code != http.StatusOK || !strings.Contains(p.body, "髙…") || strings.Contains(p.body, "misaki@") {

@@ -45,12 +45,12 @@ func (k *console) filesPage(c *gin.Context, s *sheet) error {
 }
 
 func (k *console) showFiles(c *gin.Context, s *sheet, code int, chosen record.Upload, problem string) error {
-	company, err := k.Tenants.Company(c.Param("id"))
+	company, err := k.Tenants(c.Request.Context()).Company(c.Param("id"))
 	if err != nil {
 		return err
 	}
 	p := filesPage{sheet: s, ID: company.ID, Limit: maxFile >> 20, Chosen: chosen, Err: problem}
-	for _, name := range k.fileConnections(company) {
+	for _, name := range k.fileConnections(c.Request.Context(), company) {
 		p.Connections = append(p.Connections, pair{name, company.Connections[name].Vendor})
 	}
 	if p.Presets, err = k.Files.Presets(c.Request.Context(), company.ID); err != nil {
@@ -236,7 +236,7 @@ func (k *console) importForm(c *gin.Context, s *sheet) error {
 }
 
 func (k *console) dropForm(c *gin.Context, s *sheet) error {
-	u, err := k.dropFile(c.Request.Context(), s.Who.Actor, c.Param("id"), "dropped by hand")
+	u, err := k.dropFile(c.Request.Context(), s.Who.Actor, c.Param("id"), "")
 	if err != nil {
 		return err
 	}

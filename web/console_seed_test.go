@@ -15,6 +15,7 @@ import (
 	"github.com/career-relay/connector/ats/atstest"
 	"github.com/career-relay/connector/configs"
 	"github.com/career-relay/connector/connectors"
+	"github.com/career-relay/connector/connectors/all"
 	"github.com/career-relay/connector/mail"
 	"github.com/career-relay/connector/record"
 	"github.com/career-relay/connector/relay"
@@ -92,6 +93,9 @@ func newOffice(tb testing.TB, change ...func(*office)) *office {
 	o.ops.OpsToken, o.ops.Version = "ops-secret", "v0.0.0-test"
 	o.ops.PublicURL = "https://relay.example.jp"
 	o.ops.Open = func(company, name string) (connectors.Connector, error) {
+		if company == "acme" && name == "list" {
+			return all.Factories()["csv"](connectors.Env{Now: o.ops.Now}, func(any) error { return nil })
+		}
 		if company == "acme" && name == "herp" {
 			return nil, ats.Errorf(ats.Invalid, "api_key: required")
 		}

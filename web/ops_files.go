@@ -25,11 +25,12 @@ import (
 // about them.
 type Files interface {
 	intake.Store
-	SaveUpload(ctx context.Context, u record.Upload, content []byte) (record.Upload, error)
+	SaveUpload(ctx context.Context, actor record.Actor, u record.Upload, content []byte) (record.Upload, error)
 	Uploads(ctx context.Context, company string) ([]record.Upload, error)
 	Upload(ctx context.Context, id string) (record.Upload, []byte, error)
 	ReadUploadBy(ctx context.Context, id, preset string) error
-	DropUpload(ctx context.Context, id string) error
+	DropUpload(ctx context.Context, actor record.Actor, u record.Upload, reason string) error
+	ForgetUpload(ctx context.Context, id string) error
 	SavePreset(ctx context.Context, actor record.Actor, p record.Preset) error
 	Presets(ctx context.Context, company string) ([]record.Preset, error)
 }
@@ -38,8 +39,8 @@ type Files interface {
 const maxFile = 32 << 20
 
 // importable returns the connector of a connection that files are imported to.
-func (k *desk) importable(company, connection string) (*configs.Company, *spec.Tabular, error) {
-	c, err := k.Tenants.Company(company)
+func (k *desk) importable(ctx context.Context, company, connection string) (*configs.Company, *spec.Tabular, error) {
+	c, err := k.Tenants(ctx).Company(company)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -55,10 +56,10 @@ func (k *desk) importable(company, connection string) (*configs.Company, *spec.T
 }
 
 // fileConnections lists the connections of a company that files are imported to.
-func (k *desk) fileConnections(c *configs.Company) []string {
+func (k *desk) fileConnections(ctx context.Context, c *configs.Company) []string {
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(c.Connections)) {
-		if _, _, err := k.importable(c.ID, name); err == nil {
+		if _, _, err := k.importable(ctx, c.ID, name); err == nil {
 			out = append(out, name)
 		}
 	}
@@ -70,14 +71,13 @@ func (k *desk) upload(ctx context.Context, who record.Actor, u record.Upload, co
 	if len(content) == 0 {
 		return u, ats.Errorf(ats.Invalid, "the file is empty")
 	}
-	if _, _, err := k.importable(u.Company, u.Connection); err != nil {
+	if _, _, err := k.importable(ctx, u.Company, u.Connection); err != nil {
 		return u, err
 	}
 	if _, err := k.preset(ctx, u.Company, u.Preset); err != nil {
 		return u, err
 	}
-	u.Actor = who.Name
-	return k.Files.SaveUpload(ctx, u, content)
+	return k.Files.SaveUpload(ctx, who, u, content)
 }
 
 // preset returns what a company saved under a name; "" is nothing.
@@ -111,14 +111,26 @@ func ofPreset(p record.Preset) table.Preset {
 	return out
 }
 
+// file reads a file that waits at a company that whoever asks may see.
+func (k *desk) file(ctx context.Context, id string) (record.Upload, []byte, error) {
+	u, content, err := k.Files.Upload(ctx, id)
+	if err == nil {
+		_, err = k.Tenants(ctx).Company(u.Company)
+	}
+	if err != nil {
+		return record.Upload{}, nil, err
+	}
+	return u, content, nil
+}
+
 // openFile opens a file that waits. The upload comes with an error about what
 // the file holds, too.
 func (k *desk) openFile(ctx context.Context, id string, old bool) (record.Upload, *intake.Intake, error) {
-	u, content, err := k.Files.Upload(ctx, id)
+	u, content, err := k.file(ctx, id)
 	if err != nil {
 		return u, nil, err
 	}
-	company, conn, err := k.importable(u.Company, u.Connection)
+	company, conn, err := k.importable(ctx, u.Company, u.Connection)
 	if err != nil {
 		return u, nil, err
 	}
@@ -194,7 +206,7 @@ var presetName = regexp.MustCompile(`^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,39}$`)
 // explain saves a preset and reads a file by it from now on. Explanations that
 // the file's preset had stay unless they are said anew.
 func (k *desk) explain(ctx context.Context, who record.Actor, id string, p record.Preset) (record.Preset, error) {
-	u, _, err := k.Files.Upload(ctx, id)
+	u, _, err := k.file(ctx, id)
 	if err != nil {
 		return p, err
 	}
@@ -208,7 +220,7 @@ func (k *desk) explain(ctx context.Context, who record.Actor, id string, p recor
 	}
 	p.Encoding, p.Delimiter, p.Header = cmp.Or(p.Encoding, before.Encoding), cmp.Or(p.Delimiter, before.Delimiter), cmp.Or(p.Header, before.Header)
 	p.Columns, p.Outcomes = explained(before.Columns, p.Columns), explained(before.Outcomes, p.Outcomes)
-	_, conn, err := k.importable(u.Company, u.Connection)
+	_, conn, err := k.importable(ctx, u.Company, u.Connection)
 	if err != nil {
 		return p, err
 	}
@@ -244,21 +256,18 @@ func (k *desk) importFile(ctx context.Context, who record.Actor, id, reason stri
 	}
 	done, err := in.Keep(ctx, who, reason)
 	if err == nil {
-		err = k.Files.DropUpload(ctx, id)
+		err = k.Files.ForgetUpload(ctx, id)
 	}
 	return done, err
 }
 
 // dropFile deletes a file that waits.
 func (k *desk) dropFile(ctx context.Context, who record.Actor, id, reason string) (record.Upload, error) {
-	if _, err := needReason(reason); err != nil {
-		return record.Upload{}, err
-	}
-	u, _, err := k.Files.Upload(ctx, id)
+	u, _, err := k.file(ctx, id)
 	if err != nil {
 		return u, err
 	}
-	return u, k.Files.DropUpload(ctx, id)
+	return u, k.Files.DropUpload(ctx, who, u, reason)
 }
 
 // importPatience is how long the answer to an import may take.

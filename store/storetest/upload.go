@@ -16,7 +16,7 @@ var uploadTests = map[string]func(*testing.T, *bench){
 		ctx, content := t.Context(), bytes.Repeat([]byte("佐藤 花子,hanako@example.jp\n"), 1000)
 		var kept []record.Upload
 		for range 2 {
-			u, err := b.SaveUpload(ctx, record.Upload{Company: "acme", Connection: "list", Actor: "user:megumi"}, content)
+			u, err := b.SaveUpload(ctx, operator, record.Upload{Company: "acme", Connection: "list"}, content)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -36,7 +36,7 @@ var uploadTests = map[string]func(*testing.T, *bench){
 		if all, err := b.Uploads(ctx, "globex"); err != nil || len(all) != 0 {
 			t.Errorf("another company has %+v, %v", all, err)
 		}
-		if err := b.DropUpload(ctx, kept[0].ID); err != nil {
+		if err := b.DropUpload(ctx, operator, kept[0], "by mistake"); err != nil {
 			t.Fatal(err)
 		}
 		b.clock.Pass(25 * time.Hour)
@@ -51,12 +51,12 @@ var uploadTests = map[string]func(*testing.T, *bench){
 	},
 	"only so many files of a company wait": func(t *testing.T, b *bench) {
 		for i := range 21 {
-			_, err := b.SaveUpload(t.Context(), record.Upload{Company: "acme"}, []byte("x"))
+			_, err := b.SaveUpload(t.Context(), operator, record.Upload{Company: "acme"}, []byte("x"))
 			if full := ats.FaultOf(err) == ats.Conflict; full != (i == 20) {
 				t.Fatalf("file %d: %v", i, err)
 			}
 		}
-		if _, err := b.SaveUpload(t.Context(), record.Upload{Company: "globex"}, []byte("x")); err != nil {
+		if _, err := b.SaveUpload(t.Context(), operator, record.Upload{Company: "globex"}, []byte("x")); err != nil {
 			t.Error(err)
 		}
 	},
