@@ -43,6 +43,7 @@ func (o *office) rights() map[string]right {
 	o.must(err)
 	batches, err := o.store.Batches(ctx, record.Filter{Limit: 1})
 	o.must(err)
+	file := o.listFile()
 	delivery, referral, consent, batch := deliveries[0].ID, referrals[0].ID, consents[0].ID, batches[0].ID
 	all := map[string]right{
 		"GET /healthz": {"-", "", false}, "HEAD /healthz": {"-", "", false}, "GET /readyz": {"-", "", false}, "HEAD /readyz": {"-", "", false}, "GET /metrics": {"-", "", false},
@@ -63,6 +64,9 @@ func (o *office) rights() map[string]right {
 		"GET /batches": {"V", "", false}, "GET /batches/:id": {"V", "/batches/" + batch, true},
 		"GET /people/:id": {"V", "/people/" + app.PersonID, true}, "POST /people/:id/erase": {"O", "/people/" + app.PersonID + "/erase", true},
 		"GET /audit": {"V", "", false}, "GET /audit/export": {"V", "", false}, "GET /audit/verify": {"A", "", false},
+
+		"GET /companies/:id/files": {"O", "/companies/acme/files", true}, "POST /companies/:id/files": {"O", "/companies/acme/files", true}, "GET /files/:id": {"O", "/files/" + file, true},
+		"POST /files/:id/explain": {"O", "/files/" + file + "/explain", true}, "POST /files/:id/import": {"O", "/files/" + file + "/import", true}, "POST /files/:id/drop": {"O", "/files/none/drop", true},
 
 		"GET /account": {"VR", "", false}, "GET /account/factor": {"VR", "", false}, "POST /account/factor": {"VR", "", false}, "POST /account/recovery": {"VR", "", false}, "POST /account/password": {"VR", "", false},
 		"POST /account/tokens": {"VR", "", false}, "POST /account/tokens/:id/revoke": {"VR", "/account/tokens/none/revoke", false}, "POST /account/sessions/:id/end": {"VR", "/account/sessions/none/end", false},
@@ -90,6 +94,8 @@ func (o *office) rights() map[string]right {
 		"GET /consents": {"V", "", false}, "GET /consents/:id": {"V", "/consents/" + consent, true}, "POST /consents/:id/withdraw": {"O", "/consents/" + consent + "/withdraw", true},
 		"GET /credits": {"V", "", false}, "GET /credits/:company": {"V", "/credits/acme", true}, "GET /batches": {"V", "", false}, "GET /batches/:id": {"V", "/batches/" + batch, true},
 		"GET /audit": {"V", "", false}, "GET /audit/verify": {"A", "", false}, "GET /companies/status": {"VR", "", false}, "GET /brakes": {"VR", "", false},
+		"GET /companies/:id/files": {"O", "/companies/acme/files", true}, "POST /companies/:id/files": {"O", "/companies/acme/files", true}, "GET /companies/:id/presets": {"O", "/companies/acme/presets", true},
+		"GET /files/:id": {"O", "/files/" + file, true}, "POST /files/:id/explain": {"O", "/files/" + file + "/explain", true}, "POST /files/:id/import": {"O", "/files/" + file + "/import", true}, "POST /files/:id/drop": {"O", "/files/none/drop", true},
 		"POST /persons/find": {"V", "", false}, "POST /persons/:id/erase": {"O", "/persons/" + app.PersonID + "/erase", true},
 		"GET /users": {"A", "", false}, "POST /users/:name/disable": {"A", "/users/none/disable", false}, "POST /users/:name/enable": {"A", "/users/none/enable", false},
 		"POST /users/:name/reset-factor": {"A", "/users/none/reset-factor", false}, "POST /users/:name/end-sessions": {"A", "/users/none/end-sessions", false},
@@ -110,6 +116,14 @@ func (o *office) rights() map[string]right {
 		}
 	}
 	return all
+}
+
+// listFile uploads a list of applicants to acme and returns its id.
+func (o *office) listFile() string {
+	o.t.Helper()
+	u, err := o.store.SaveUpload(o.t.Context(), record.System, record.Upload{Company: "acme", Connection: "list"}, []byte(fileHead+"F-1,森 樹,itsuki@example.jp,販売,不採用,\n"))
+	o.must(err)
+	return u.ID
 }
 
 // routes are the routes that there are.
@@ -563,6 +577,14 @@ func (o *office) deeds(boss guest) map[string]deed {
 		"POST /api/v1/mails/release":            {at: "/mails/release", body: `{"id":"` + letter.ID + `","reason":"a test"}`, reason: "a test", company: "acme"},
 		"POST /api/v1/mails/cancel":             {at: "/mails/cancel", body: `{"id":"` + letter.ID + `","reason":"a test"}`, reason: "a test", company: "acme"},
 		"POST /api/v1/mails/resolve":            {at: "/mails/resolve", body: `{"id":"` + o.mailOf("UN-1").ID + `","reason":"a test","sent":true}`, reason: "a test", company: "acme"},
+		"POST /api/v1/companies/:id/files":      {at: "/companies/acme/files?connection=list", body: fileHead, company: "acme"},
+		"POST /api/v1/files/:id/explain":        {at: "/files/" + o.listFile() + "/explain", body: `{"name":"a test","outcomes":{"×":"rejected"}}`, company: "acme"},
+		"POST /api/v1/files/:id/import":         {at: "/files/" + o.listFile() + "/import", body: `{"reason":"a test"}`, reason: "a test", company: "acme"},
+		"POST /api/v1/files/:id/drop":           {at: "/files/" + o.listFile() + "/drop", body: `{"reason":"a test"}`, reason: "a test", company: "acme"},
+		"POST /companies/:id/files":             {}, // TestFilesInTheConsole: the form is one with a file
+		"POST /files/:id/explain":               {at: "/files/" + o.listFile() + "/explain", form: url.Values{"name": {"a test"}, "label": {"×"}, "means": {"rejected"}}, company: "acme"},
+		"POST /files/:id/import":                {at: "/files/" + o.listFile() + "/import", form: url.Values{"reason": {"a test"}}, reason: "a test", company: "acme"},
+		"POST /files/:id/drop":                  {at: "/files/" + o.listFile() + "/drop", form: url.Values{}, company: "acme"},
 		"POST /api/v1/users/:name/disable":      {at: "/users/who-api/disable", body: `{"reason":"a test"}`, reason: "a test"},
 		"POST /api/v1/users/:name/enable":       {at: "/users/who-api/enable", body: `{"reason":"a test"}`, reason: "a test"},
 		"POST /api/v1/users/:name/reset-factor": {at: "/users/who-factor-2/reset-factor", body: `{"reason":"a test"}`, reason: "a test"},
