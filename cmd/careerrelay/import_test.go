@@ -351,12 +351,8 @@ func TestAnImportWaitsForItsRelease(t *testing.T) {
 			t.Fatalf("the door answered %d", got)
 		}
 		h.until("the live mail left", func() bool { return h.sendGrid.Count() == 1 })
-		if said := call("mail", "release", "--company", "acme", "--batch", done.Batch, "--error", "cold", "--reason", "looked through", "--yes"); !strings.Contains(said, record.SkipImporter) {
-			t.Errorf("who imported may release: %s", said)
-		}
-		second := record.Order{Actor: record.Actor{Name: "user:ryo", Role: record.Operator}, Filter: record.Filter{Company: "acme", Batch: done.Batch, Error: "cold"}, Reason: "looked through"}
-		if released, err := h.server.db.ReleaseMails(t.Context(), second); err != nil || released.Changed != 2 {
-			t.Fatalf("released: got %+v (%v)", released, err)
+		if said := call("mail", "release", "--company", "acme", "--batch", done.Batch, "--error", "cold", "--reason", "looked through", "--yes"); !strings.Contains(said, "release 2 of 2 mails found") {
+			t.Errorf("released: %s", said)
 		}
 		h.until("two more mails left", func() bool { return h.sendGrid.Count() == 3 })
 		h.rest("acme")
