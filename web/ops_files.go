@@ -16,7 +16,6 @@ import (
 	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/configs"
 	"github.com/career-relay/connector/connectors/spec"
-	"github.com/career-relay/connector/connectors/table"
 	"github.com/career-relay/connector/intake"
 	"github.com/career-relay/connector/record"
 )
@@ -74,41 +73,10 @@ func (k *desk) upload(ctx context.Context, who record.Actor, u record.Upload, co
 	if _, _, err := k.importable(ctx, u.Company, u.Connection); err != nil {
 		return u, err
 	}
-	if _, err := k.preset(ctx, u.Company, u.Preset); err != nil {
+	if _, err := intake.FindPreset(ctx, k.Files, u.Company, u.Preset); err != nil {
 		return u, err
 	}
 	return k.Files.SaveUpload(ctx, who, u, content)
-}
-
-// preset returns what a company saved under a name; "" is nothing.
-func (k *desk) preset(ctx context.Context, company, name string) (record.Preset, error) {
-	p := record.Preset{Company: company, Name: name}
-	if name == "" {
-		return p, nil
-	}
-	all, err := k.Files.Presets(ctx, company)
-	if err != nil {
-		return p, err
-	}
-	for _, found := range all {
-		if found.Name == name {
-			return found, nil
-		}
-	}
-	return p, ats.Errorf(ats.NotFound, "%s has no preset %s", company, name)
-}
-
-// ofPreset is a preset as files are read by it.
-func ofPreset(p record.Preset) table.Preset {
-	out := table.Preset{Encoding: p.Encoding, Delimiter: p.Delimiter, Header: p.Header, Outcomes: p.Outcomes}
-	for _, header := range slices.Sorted(maps.Keys(p.Columns)) {
-		if out.Columns == nil {
-			out.Columns = map[string]table.Headers{}
-		}
-		name := p.Columns[header]
-		out.Columns[name] = append(out.Columns[name], header)
-	}
-	return out
 }
 
 // file reads a file that waits at a company that whoever asks may see.
@@ -134,9 +102,9 @@ func (k *desk) openFile(ctx context.Context, id string, old bool) (record.Upload
 	if err != nil {
 		return u, nil, err
 	}
-	p, err := k.preset(ctx, u.Company, u.Preset)
+	p, err := intake.FindPreset(ctx, k.Files, u.Company, u.Preset)
 	if err == nil {
-		conn, err = conn.With(ofPreset(p))
+		conn, err = conn.With(intake.By(p))
 	}
 	if err != nil {
 		return u, nil, err
@@ -210,7 +178,7 @@ func (k *desk) explain(ctx context.Context, who record.Actor, id string, p recor
 	if err != nil {
 		return p, err
 	}
-	before, err := k.preset(ctx, u.Company, u.Preset)
+	before, err := intake.FindPreset(ctx, k.Files, u.Company, u.Preset)
 	if err != nil {
 		return p, err
 	}
@@ -224,7 +192,7 @@ func (k *desk) explain(ctx context.Context, who record.Actor, id string, p recor
 	if err != nil {
 		return p, err
 	}
-	if _, err := conn.With(ofPreset(p)); err != nil {
+	if _, err := conn.With(intake.By(p)); err != nil {
 		return p, err
 	}
 	if err := k.Files.SavePreset(ctx, who, p); err != nil {

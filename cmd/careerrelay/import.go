@@ -27,9 +27,9 @@ func importCommand(s *settings) *cobra.Command {
 
 // importFlags say which file goes where.
 type importFlags struct {
-	company, connection, vendor, sheet string
-	old                                bool
-	json                               *bool
+	company, connection, vendor, sheet, preset string
+	old                                        bool
+	json                                       *bool
 }
 
 func importFlag(c *cobra.Command) *importFlags {
@@ -39,6 +39,7 @@ func importFlag(c *cobra.Command) *importFlags {
 	c.Flags().StringVar(&f.connection, "connection", "", "the company's connection that the file belongs to (required)")
 	c.Flags().StringVar(&f.vendor, "vendor", "", "the product that wrote the file, for a connection that is not set up yet (preview only)")
 	c.Flags().StringVar(&f.sheet, "sheet", "", "the sheet of a workbook with several")
+	c.Flags().StringVar(&f.preset, "preset", "", "what the company explained about such files in the console, by its name")
 	c.Flags().BoolVar(&f.old, "include-old", false, "also take in decisions older than the company's max_age; their mails wait with a reason of their own")
 	return f
 }
@@ -51,7 +52,7 @@ type importFile struct {
 }
 
 // open opens the file of a command.
-func (f *importFlags) open(s *settings, db *store.Store, path string) (*importFile, error) {
+func (f *importFlags) open(ctx context.Context, s *settings, db *store.Store, path string) (*importFile, error) {
 	if f.company == "" || f.connection == "" {
 		return nil, ats.Errorf(ats.Invalid, "--company and --connection: required")
 	}
@@ -65,6 +66,13 @@ func (f *importFlags) open(s *settings, db *store.Store, path string) (*importFi
 	}
 	conn, vendor, err := f.connect(company, s.publicURL)
 	if err != nil {
+		return nil, err
+	}
+	preset, err := intake.FindPreset(ctx, db, f.company, f.preset)
+	if err != nil {
+		return nil, err
+	}
+	if conn, err = conn.With(intake.By(preset)); err != nil {
 		return nil, err
 	}
 	file, err := os.Open(path)
@@ -125,7 +133,7 @@ same command again when it was interrupted; rows that were kept stay kept once.`
 		if strings.TrimSpace(*reason) == "" {
 			return ats.Errorf(ats.Invalid, "--reason: required; it is kept in the audit log")
 		}
-		file, err := f.open(s, db, args[0])
+		file, err := f.open(cmd.Context(), s, db, args[0])
 		if err != nil {
 			return err
 		}

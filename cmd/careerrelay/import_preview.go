@@ -36,7 +36,7 @@ listed, so that they can be explained in the connection's table.outcomes.`,
 		if err := known(*only); err != nil {
 			return err
 		}
-		file, err := f.open(s, db, args[0])
+		file, err := f.open(cmd.Context(), s, db, args[0])
 		if err != nil {
 			return err
 		}
