@@ -150,6 +150,28 @@ func TestAConsentedPersonIsPutIntoAnATS(t *testing.T) {
 	}
 }
 
+// An ATS takes no message about a withdrawal, so a person is told whom to ask
+// for what, and the job is not repeated.
+func TestAWithdrawalFromAnATSNeedsAPerson(t *testing.T) {
+	l := newLab(t)
+	l.desk(desks(t, l.clock.now)["ashby"], nil)
+	r := l.register(consent.RelayHandover)
+	l.step()
+	l.withdraw()
+	l.until(l.clock.now().Add(72 * time.Hour))
+	handed := l.referral(r.ID)
+	jobs, err := l.db.Jobs(t.Context(), record.Filter{Company: "acme", Kind: record.WithdrawalJob})
+	if err != nil || len(jobs) != 1 || handed.State != record.ReferralWithdrawn || !handed.ToldAt.IsZero() {
+		t.Fatalf("jobs %+v (%v), referral %+v", jobs, err, handed)
+	}
+	if j := jobs[0]; j.State != record.JobDead || j.Attempts != 1 || !strings.Contains(j.Error, "globex/ats is an ATS") || !strings.Contains(j.Error, handed.Reference) {
+		t.Errorf("job %+v", j)
+	}
+	if handed.Provider.Name == "" || handed.Consent == "" {
+		t.Errorf("the record of what was provided lacks the provider or the consent: %+v", handed)
+	}
+}
+
 // TestALostAnswer loses the answer to the call that creates. Where the ATS can
 // be asked it is repeated and finds the person; elsewhere a person looks. There
 // is never a second candidate.

@@ -39,20 +39,22 @@ func (w *Worker) refer(ctx context.Context, j record.Job) (record.JobState, erro
 	if !ok {
 		return w.handed(ctx, j, r, record.Handed{State: record.ReferralCancelled, Reason: "no consent", Job: record.Outcome{State: record.JobCancelled}})
 	}
+	settle := func(receipt relay.Receipt, err error) (record.JobState, error) {
+		h := w.handOver(ctx, j, m, company, receipt, err)
+		h.Consent, h.Provider, h.Receiver = given.ID, company.Provider(), recipient.Party()
+		return w.handed(ctx, j, r, h)
+	}
 	if id, connection, ok := recipient.ATS(); ok {
 		// Nothing else has a place in every ATS, so nothing else is provided.
 		m.Profile = relay.Profile{Name: m.Profile.Name, Kana: m.Profile.Kana, Email: m.Profile.Email, Locale: m.Profile.Locale}
 		receipt, err := w.push(ctx, j, r, m.Profile, id, connection, recipient.Job)
-		state, lost := w.handed(ctx, j, r, w.handOver(ctx, j, m, company, receipt, err))
+		state, lost := settle(receipt, err)
 		if done := err == nil || ats.FaultOf(err) == ats.Unclear; done && lost != nil && ats.FaultOf(lost) != ats.Duplicate {
 			lost = ats.Errorf(ats.Unclear, "%w", lost) // the next run must know that this one called the vendor
 		}
 		return state, lost
 	}
-	receipt, err := w.Relay.Hand(ctx, recipient, profile(r, m, company, given))
-	h := w.handOver(ctx, j, m, company, receipt, err)
-	h.Consent, h.Provider, h.Receiver = given.ID, company.Provider(), recipient.Party()
-	return w.handed(ctx, j, r, h)
+	return settle(w.Relay.Hand(ctx, recipient, profile(r, m, company, given)))
 }
 
 // handOver translates how a recipient answered.
@@ -115,6 +117,9 @@ func (w *Worker) tellWithdrawal(ctx context.Context, j record.Job) (record.JobSt
 	recipient, ok := w.Tenants.Shared().Recipients[r.Recipient]
 	if !ok {
 		return "", ats.BusyFor(configWait, "recipient %s is not configured", r.Recipient)
+	}
+	if company, connection, ok := recipient.ATS(); ok {
+		return "", ats.Errorf(ats.Invalid, "%s/%s is an ATS and takes no such message: ask the company to take candidate %s out", company, connection, r.Reference)
 	}
 	err = w.Relay.Withdraw(ctx, recipient, relay.Withdrawal{ID: r.ID, Reference: r.Reference, Recipient: r.Recipient, Reason: r.Reason, At: r.UpdatedAt})
 	if err != nil {

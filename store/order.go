@@ -28,7 +28,8 @@ type verb struct {
 	// query finds rows as id, company and skip: why this row is left as it is,
 	// "" to change it. For a batch it also tells decided, letter and version,
 	// which the company's term is asked about, and caution: why the row is left
-	// as it is unless it is meant alone. key is the column of the id.
+	// as it is unless it is meant alone. key is the column of the id. The last
+	// FROM names the tables: see from.
 	query, key string
 	// each changes one row and reports whether it could: since it was found
 	// somebody else may have changed it.

@@ -66,16 +66,32 @@ const cautions = `CASE
 
 func retryJob(ctx context.Context, t *tx, id, batch string) (bool, error) {
 	now := micros(t.s.Now())
+	var company string
+	err := t.QueryRowContext(ctx, `SELECT company FROM jobs WHERE id = $1 AND kind = 'referral'`, id).Scan(&company)
+	if err == nil {
+		err = t.lockCompany(ctx, company) // the job of its twin may be retried at once
+	}
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return false, err
+	}
 	n, err := t.exec(ctx, `
 		UPDATE jobs SET state = 'waiting', due_at = $1, attempts = 0, starts = 0, updated_at = $1,
 			batch = CASE WHEN $2 = '' THEN batch ELSE $2 END, queue = CASE WHEN $2 = '' THEN queue ELSE 'bulk' END
-		WHERE id = $3 AND state IN ('dead', 'waiting') AND NOT EXISTS (SELECT 1 FROM jobs n WHERE n.subject = jobs.subject AND n.id > jobs.id)`, now, batch, id)
+		WHERE id = $3 AND state IN ('dead', 'waiting') AND NOT EXISTS (SELECT 1 FROM jobs n WHERE n.subject = jobs.subject AND n.id > jobs.id)
+			AND NOT EXISTS (SELECT 1 FROM referrals r WHERE r.id = jobs.subject AND r.state = 'failed' AND `+twinned+`)`, now, batch, id)
 	if err != nil || n == 0 {
 		return false, err
 	}
 	t.dirty = true
-	_, err = t.exec(ctx, `UPDATE mails SET state = 'held', released = 1, reason = 'retried', updated_at = $1 WHERE state = 'failed' AND id = (SELECT subject FROM jobs WHERE id = $2)`, now, id)
-	return true, err
+	for _, follow := range []string{
+		`UPDATE mails SET state = 'held', released = 1, reason = 'retried', updated_at = $1 WHERE state = 'failed' AND id = (SELECT subject FROM jobs WHERE id = $2)`,
+		`UPDATE referrals SET state = 'waiting', reason = 'retried', updated_at = $1 WHERE state = 'failed' AND id = (SELECT subject FROM jobs WHERE id = $2)`,
+	} {
+		if _, err := t.exec(ctx, follow, now, id); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // CancelJobs takes waiting and dead jobs away, and what they were to do with
@@ -314,22 +330,31 @@ func (s *Store) RetryReferrals(ctx context.Context, o record.Order) (record.Done
 var retryReferrals = verb{
 	name: "retry", noun: "referral", each: retryReferral, key: "r.id",
 	query: `SELECT r.id, r.company, 0 AS decided, '' AS letter, '' AS version, '' AS caution, CASE WHEN r.state <> 'failed' THEN r.state WHEN ` + twinned + ` THEN '` + reasonTwin + `'
-		WHEN EXISTS (SELECT 1 FROM jobs j WHERE j.subject = r.id AND j.state IN ` + live + `) THEN 'at work' ELSE '' END AS skip FROM ` + referralTables,
+		WHEN ` + handing + ` THEN 'at work' ELSE '' END AS skip FROM referrals r`,
 }
 
 // twinned is true of a referral r whose person went, or goes, to the same
 // recipient by another one.
 const twinned = `EXISTS (SELECT 1 FROM referrals o WHERE o.person_id = r.person_id AND o.company = r.company AND o.recipient = r.recipient AND o.id <> r.id AND o.state IN ('waiting', 'handed_over'))`
 
+// handing is true of a referral r that a job works on.
+const handing = `EXISTS (SELECT 1 FROM jobs j WHERE j.subject = r.id AND j.state IN ` + live + `)`
+
 func retryReferral(ctx context.Context, t *tx, id, batch string) (bool, error) {
 	now := micros(t.s.Now())
 	var company string
-	err := t.QueryRowContext(ctx, `UPDATE referrals SET state = 'waiting', reason = 'retried', updated_at = $1 WHERE id = $2 AND state = 'failed'
-		AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.subject = $2 AND j.state IN `+live+`) RETURNING company`, now, id).Scan(&company)
+	err := t.QueryRowContext(ctx, `SELECT company FROM referrals WHERE id = $1`, id).Scan(&company)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
 	if err != nil {
+		return false, err
+	}
+	if err := t.lockCompany(ctx, company); err != nil { // its twin may be retried at once
+		return false, err
+	}
+	n, err := t.exec(ctx, `UPDATE referrals AS r SET state = 'waiting', reason = 'retried', updated_at = $1 WHERE id = $2 AND state = 'failed' AND NOT `+twinned+` AND NOT `+handing, now, id)
+	if err != nil || n == 0 {
 		return false, err
 	}
 	if _, err := t.exec(ctx, `UPDATE jobs SET state = 'cancelled', updated_at = $1 WHERE subject = $2 AND state = 'dead'`, now, id); err != nil {

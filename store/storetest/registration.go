@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -90,6 +91,64 @@ func (b *bench) referralOf(tb testing.TB, recipient string) (record.Referral, re
 		tb.Fatal(err)
 	}
 	return rs[0], j
+}
+
+// failedTwins lets a person register twice, and the hand-over fail each time
+// before the next; it returns one of the two.
+func (b *bench) failedTwins(tb testing.TB) record.Referral {
+	tb.Helper()
+	address := ats.Email(b.id("twin") + "@example.jp")
+	for range 2 {
+		id := b.id("a")
+		b.hear(tb, "acme", b.rejection(id, func(e *ats.Event) { e.Candidate.Email = address }))
+		b.register(tb, b.mailOf(tb, id), "network")
+		person := b.application(tb, id).PersonID
+		waiting, err := b.Referrals(tb.Context(), record.Filter{Person: person, State: "waiting"})
+		if err != nil || len(waiting) != 1 {
+			tb.Fatalf("got %+v (%v), want one that waits", waiting, err)
+		}
+		j, err := b.begin(tb.Context(), b.Store, waiting[0].ID)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		if err := b.SettleReferral(tb.Context(), j, waiting[0], record.Handed{State: record.ReferralFailed, Reason: "410", Job: record.Outcome{State: record.JobDead, Error: "410"}}); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	return b.twins(tb)[0]
+}
+
+// twins are the two newest hand-overs, which are of one person.
+func (b *bench) twins(tb testing.TB) []record.Referral {
+	tb.Helper()
+	twins, err := b.Referrals(tb.Context(), record.Filter{Limit: 2})
+	if err != nil || len(twins) != 2 || twins[0].PersonID != twins[1].PersonID {
+		tb.Fatalf("got %+v (%v), want two of one person", twins, err)
+	}
+	return twins
+}
+
+// retryTwins retries two twins by a batch. Until the first is retried, nothing
+// is wrong with the second.
+func (b *bench) retryTwins(tb testing.TB, name string, r record.Rerun) {
+	tb.Helper()
+	preview := r
+	preview.DryRun = true
+	if done, err := b.Rerun(tb.Context(), preview, nil); err != nil || done.Matched != 2 || done.Changed != 2 {
+		tb.Errorf("%s: the preview says %+v (%v)", name, done, err)
+	}
+	batch := b.launched(tb, r, nil).Batch
+	j, err := b.begin(tb.Context(), b.Store, batch)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if _, err := b.StepBatch(tb.Context(), j, nil); err != nil {
+		tb.Fatal(err)
+	}
+	p, err := b.Progress(tb.Context(), batch)
+	if diff := cmp.Diff(map[string]int{record.SkipMeanwhile: 1}, p.Skipped); diff != "" || err != nil {
+		tb.Errorf("%s, left alone (-want +got):\n%s (%v)", name, diff, err)
+	}
 }
 
 func handed(p credit.Policy) record.Handed {
@@ -325,6 +384,63 @@ var registrationTests = map[string]func(*testing.T, *bench){
 		}
 		if done, err := b.RetryReferrals(t.Context(), order(record.Filter{ID: r.ID})); err != nil || done.Changed != 0 || done.Skipped["handed_over"] != 1 {
 			t.Errorf("retried what was handed over: got %+v (%v)", done, err)
+		}
+	},
+	"of twins that failed only one is handed over again": func(t *testing.T, b *bench) {
+		for name, retry := range map[string]struct {
+			noun string
+			f    func(twin record.Referral) record.Filter
+			all  bool // by a batch
+		}{
+			"one of them": {"referral", func(twin record.Referral) record.Filter { return record.Filter{ID: twin.ID} }, false},
+			"both":        {"referral", func(twin record.Referral) record.Filter { return record.Filter{Person: twin.PersonID} }, true},
+			"their jobs":  {"job", func(twin record.Referral) record.Filter { return record.Filter{Person: twin.PersonID, State: "dead"} }, true},
+		} {
+			f := retry.f(b.failedTwins(t))
+			r := record.Rerun{Order: order(f), Verb: "retry", Noun: retry.noun}
+			if retry.all {
+				b.retryTwins(t, name, r)
+			} else if done, err := b.Rerun(t.Context(), r, nil); err != nil || done.Changed != 1 {
+				t.Errorf("%s: got %+v (%v)", name, done, err)
+			}
+			twins := b.twins(t)
+			if i := slices.IndexFunc(twins, func(r record.Referral) bool { return r.State == record.ReferralWaiting }); i < 0 || twins[1-i].State != record.ReferralFailed || b.liveJobs(t, twins[i].ID) != 1 {
+				t.Fatalf("%s: got %+v, want one that waits with a job", name, twins)
+			}
+			// Neither is retried any more, alone or with others.
+			for _, twin := range twins {
+				why := "handed over once already"
+				if twin.State == record.ReferralWaiting {
+					why = "waiting"
+				}
+				for _, f := range []record.Filter{{ID: twin.ID}, {Person: twin.PersonID, State: string(twin.State)}} {
+					r := record.Rerun{Order: order(f), Verb: "retry", Noun: "referral"}
+					if done, err := b.Rerun(t.Context(), r, nil); err != nil || done.Batch != "" || done.Changed != 0 || done.Skipped[why] != 1 {
+						t.Errorf("%s, %s again: got %+v (%v)", name, twin.State, done, err)
+					}
+				}
+			}
+		}
+	},
+	"a hand-over whose job is at work is left alone": func(t *testing.T, b *bench) {
+		b.hear(t, "acme", b.rejection("a1"))
+		b.register(t, b.mailOf(t, "a1"), "network")
+		r, j := b.referralOf(t, "network")
+		failed := record.Handed{State: record.ReferralFailed, Reason: "410", Job: record.Outcome{State: record.JobWaiting, Error: "410"}}
+		if err := b.SettleReferral(t.Context(), j, r, failed); err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range []record.Filter{{ID: r.ID}, {Recipient: "network"}} {
+			for _, dry := range []bool{true, false} {
+				o := record.Rerun{Order: order(f), Verb: "retry", Noun: "referral"}
+				o.DryRun = dry
+				if done, err := b.Rerun(t.Context(), o, nil); err != nil || done.Matched != 1 || done.Changed != 0 || done.Skipped["at work"] != 1 {
+					t.Errorf("dry run %t: got %+v (%v)", dry, done, err)
+				}
+			}
+		}
+		if n := b.liveJobs(t, r.ID); n != 1 {
+			t.Errorf("got %d jobs, want 1", n)
 		}
 	},
 	"a withdrawal stops what waits and marks what was made": func(t *testing.T, b *bench) {
