@@ -171,6 +171,8 @@ const (
 
 	// WithdrawalJob tells a recipient that a referral was taken back.
 	WithdrawalJob = "withdrawal" // subject: a referral
+
+	AlertJob = "alert" // subject: a notice
 )
 
 // The queues. Bulk work never slows live work.
