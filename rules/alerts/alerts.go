@@ -69,8 +69,11 @@ func (k Kind) trait() trait {
 	return trait{kind: k}
 }
 
-// Runbook is the part of the runbook that tells what to do.
-func (k Kind) Runbook() string { return k.trait().runbook }
+// Runbook is where each kind is explained.
+const Runbook = "https://github.com/career-relay/connector/blob/main/docs/runbook.md"
+
+// Runbook is the address of the part of the runbook that tells what to do.
+func (k Kind) Runbook() string { return Runbook + "#" + k.trait().runbook }
 
 // A Condition is something that needs a person, as it is now. Nothing in it is
 // about a candidate.
