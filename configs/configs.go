@@ -147,7 +147,6 @@ type Duty struct {
 	Alerts  `yaml:",inline"`
 	From    ats.Email   `yaml:"from"` // of the service's own mails, at its own transport
 	Locale  string      `yaml:"locale"`
-	Console string      `yaml:"console"` // where people reach the console
 	Webhook *relay.Hook `yaml:"webhook"`
 	// Certificate is whether the certificate of PUBLIC_URL is looked at.
 	Certificate bool `yaml:"certificate"`

@@ -182,7 +182,6 @@ var sharedFile = &shape{
 			{key: "to", shape: shape{kind: email}},
 			{key: "from", shape: shape{kind: email, about: "Whom the service's own mails come from; they need SENDGRID_API_KEY."}},
 			{key: "locale", preset: "ja", shape: shape{words: []string{"ja", "en"}}},
-			{key: "console", shape: shape{kind: website, about: "Where people reach the console; links in alerts begin with it."}},
 			{key: "slack", shape: shape{kind: secret, about: "The address of an incoming webhook of Slack, or of another service that takes the same."}},
 			{key: "webhook", shape: shape{about: "A signed webhook in the form of Standard Webhooks.", fields: []field{
 				{key: "url", required: true, shape: shape{kind: oneLine, about: "https, or http on this machine."}},

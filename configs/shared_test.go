@@ -85,7 +85,6 @@ func TestWhoIsTold(t *testing.T) {
 alerts:
   to: duty@example.jp
   from: alerts@example.jp
-  console: https://ops.example.jp
   slack: env:SLACK
   webhook: {url: https://ops.example.jp/alerts, secrets: [env:NET]}
 `)
@@ -94,7 +93,7 @@ alerts:
 		t.Fatal(errs)
 	}
 	d := tenants.Shared().Alerts
-	if string(d.To) != "duty@example.jp" || string(d.From) != "alerts@example.jp" || string(d.Slack) != "https://hooks.example.jp/services/T0/x" || d.Locale != "ja" || !d.Certificate || d.Console != "https://ops.example.jp" {
+	if string(d.To) != "duty@example.jp" || string(d.From) != "alerts@example.jp" || string(d.Slack) != "https://hooks.example.jp/services/T0/x" || d.Locale != "ja" || !d.Certificate {
 		t.Errorf("got %+v", d)
 	}
 	if d.Webhook == nil || d.Webhook.URL != "https://ops.example.jp/alerts" || string(d.Webhook.Secrets[0]) != "whsec_bmV0d29yay1uZXR3b3JrLW5ldHdvcmstbmV0d29yay0x" {

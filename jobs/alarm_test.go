@@ -67,9 +67,10 @@ func (l *lab) watched() *watch {
 	l.t.Cleanup(client.CloseIdleConnections)
 	l.Relay = &relay.Client{HTTP: client, Now: l.db.Now}
 	l.office.shared.Alerts = configs.Duty{
-		Alerts: configs.Alerts{To: "duty@relay.example.test", Slack: ats.Secret(server.URL + "/duty")}, Locale: "en", Console: "https://ops.example.test/",
+		Alerts: configs.Alerts{To: "duty@relay.example.test", Slack: ats.Secret(server.URL + "/duty")}, Locale: "en",
 		Webhook: &relay.Hook{URL: server.URL + "/hook", Secrets: []ats.Secret{whsec}},
 	}
+	l.office.shared.Access.Console = "https://ops.example.test/"
 	l.company().Alerts = configs.Alerts{To: "ops@acme.example", Slack: ats.Secret(server.URL + "/acme")}
 	l.company().Connections = map[string]configs.Connection{"ats": {Vendor: "fake", Silence: 2}}
 	return w

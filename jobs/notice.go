@@ -72,7 +72,8 @@ func (w *Worker) notice(ctx context.Context, j record.Job) (record.JobState, err
 
 // tell sends a notice on its way.
 func (w *Worker) tell(ctx context.Context, n record.Notice) error {
-	duty := w.Tenants.Shared().Alerts
+	shared := w.Tenants.Shared()
+	duty := shared.Alerts
 	var own configs.Alerts
 	company, err := w.Tenants.Company(n.Alert.Company)
 	if err == nil {
@@ -80,7 +81,7 @@ func (w *Worker) tell(ctx context.Context, n record.Notice) error {
 	} else {
 		company = nil
 	}
-	switch letter := write(n, duty, company); n.Channel {
+	switch letter := write(n, shared, company); n.Channel {
 	case dutyMail:
 		return w.tellByMail(ctx, n, letter, duty.To)
 	case companyMail:
@@ -111,8 +112,8 @@ var service = relay.Names{JA: "キャリアリレー", EN: "Career Relay"}
 
 // write puts a notice into words, in the language of its channel. company is
 // nil for what concerns the service, and for a company that is not in force.
-func write(n record.Notice, duty configs.Duty, company *configs.Company) letter {
-	l := letter{locale: duty.Locale, runbook: n.Alert.Kind.Runbook()}
+func write(n record.Notice, shared *configs.Shared, company *configs.Company) letter {
+	l := letter{locale: shared.Alerts.Locale, runbook: n.Alert.Kind.Runbook()}
 	zone, name := time.FixedZone("JST", 9*60*60), service
 	switch {
 	case company != nil:
@@ -128,8 +129,8 @@ func write(n record.Notice, duty configs.Duty, company *configs.Company) letter 
 	if n.Word != alerts.Resolved {
 		l.advice = alerts.Advice(n.Alert.Kind, l.locale)
 	}
-	if duty.Console != "" {
-		l.console = strings.TrimRight(duty.Console, "/") + "/alerts/" + n.Alert.ID
+	if base := shared.Access.Console; base != "" {
+		l.console = strings.TrimRight(base, "/") + "/alerts/" + n.Alert.ID
 	}
 	return l
 }

@@ -61,6 +61,7 @@ func (f *firms) Company(id string) (*configs.Company, error) {
 func (f *firms) Companies() []*configs.Company { return f.all }
 func (f *firms) Shared() *configs.Shared       { return f.shared }
 func (f *firms) Status() []configs.Status      { return f.status }
+func (f *firms) SharedStatus() configs.Status  { return configs.Status{Company: "relay"} }
 
 func firm(id, ja, en string, change func(*configs.Company)) *configs.Company {
 	c := acme()
