@@ -47,6 +47,9 @@ func (o *office) rights() map[string]right {
 	o.must(err)
 	batches, err := o.store.Batches(ctx, record.Filter{Limit: 1})
 	o.must(err)
+	told, err := o.store.Alerts(ctx, record.Filter{Company: "acme", State: "open", Limit: 1})
+	o.must(err)
+	alert := "/alerts/" + told[0].ID
 	file := o.listFile()
 	delivery, referral, consent, batch := deliveries[0].ID, referrals[0].ID, consents[0].ID, batches[0].ID
 	all := map[string]right{
@@ -69,7 +72,9 @@ func (o *office) rights() map[string]right {
 		"GET /dead-letters": {"V", "", false}, "GET /hold": {"V", "", false}, "GET /hold/brakes/:company": {"V", "/hold/brakes/northwind", false},
 		"POST /hold/brakes/:company/vouch": {"O", "/hold/brakes/northwind/vouch", false}, "POST /hold/brakes/:company/release": {"O", "/hold/brakes/northwind/release", false},
 		"GET /people/:id": {"V", "/people/" + app.PersonID, true}, "POST /people/:id/erase": {"O", "/people/" + app.PersonID + "/erase", true},
-		"GET /audit": {"V", "", false}, "GET /audit/export": {"V", "", false}, "GET /audit/verify": {"A", "", false},
+		"GET /alerts": {"V", "", false}, "GET /alerts/:id": {"V", alert, true}, "POST /alerts/:id/mute": {"O", alert + "/mute", true}, "POST /alerts/:id/unmute": {"O", alert + "/unmute", true},
+		"POST /companies/:id/release": {"O", "/companies/acme/release", true},
+		"GET /audit":                  {"V", "", false}, "GET /audit/export": {"V", "", false}, "GET /audit/verify": {"A", "", false},
 
 		"GET /companies/:id/files": {"O", "/companies/acme/files", true}, "POST /companies/:id/files": {"O", "/companies/acme/files", true}, "GET /files/:id": {"O", "/files/" + file, true},
 		"POST /files/:id/explain": {"O", "/files/" + file + "/explain", true}, "POST /files/:id/import": {"O", "/files/" + file + "/import", true}, "POST /files/:id/drop": {"O", "/files/none/drop", true},
@@ -113,7 +118,9 @@ func (o *office) rights() map[string]right {
 		"GET /audit": {"V", "", false}, "GET /audit/verify": {"A", "", false}, "GET /companies/status": {"VR", "", false}, "GET /brakes": {"VR", "", false},
 		"GET /companies/:id/files": {"O", "/companies/acme/files", true}, "POST /companies/:id/files": {"O", "/companies/acme/files", true}, "GET /companies/:id/presets": {"O", "/companies/acme/presets", true},
 		"GET /files/:id": {"O", "/files/" + file, true}, "POST /files/:id/explain": {"O", "/files/" + file + "/explain", true}, "POST /files/:id/import": {"O", "/files/" + file + "/import", true}, "POST /files/:id/drop": {"O", "/files/none/drop", true},
-		"POST /persons/find": {"V", "", false}, "POST /persons/:id/erase": {"O", "/persons/" + app.PersonID + "/erase", true},
+		"GET /alerts": {"V", "", false}, "GET /alerts/:id": {"V", alert, true}, "POST /alerts/:id/mute": {"O", alert + "/mute", true}, "POST /alerts/:id/unmute": {"O", alert + "/unmute", true},
+		"POST /brakes/release": {"O", "", false},
+		"POST /persons/find":   {"V", "", false}, "POST /persons/:id/erase": {"O", "/persons/" + app.PersonID + "/erase", true},
 		"GET /users": {"A", "", false}, "POST /users/:name/disable": {"A", "/users/none/disable", false}, "POST /users/:name/enable": {"A", "/users/none/enable", false},
 		"POST /users/:name/reset-factor": {"A", "/users/none/reset-factor", false}, "POST /users/:name/end-sessions": {"A", "/users/none/end-sessions", false},
 		"GET /sessions": {"A", "", false}, "POST /sessions/:id/end": {"A", "/sessions/none/end", false},

@@ -153,4 +153,3 @@ func (p *companyPage) todo() briefing {
 func (companyPage) Releasable(b record.Brake) bool {
 	return b.ResolvedAt.IsZero() && (b.Kind == sending.BrakeBounces || b.Kind == sending.BrakeComplaints)
 }
-
