@@ -591,6 +591,9 @@ func (o *office) deeds(boss guest) map[string]deed {
 		"POST /mails/:id/reveal":              form("POST /mails/:id/reveal", because),
 		"POST /deliveries/:id/reveal":         form("POST /deliveries/:id/reveal", because),
 		"POST /consents/:id/withdraw":         form("POST /consents/:id/withdraw", because),
+		"POST /alerts/:id/mute":               form("POST /alerts/:id/mute", because),
+		"POST /alerts/:id/unmute":             form("POST /alerts/:id/unmute", because),
+		"POST /companies/:id/release":         {}, // TestBrakesAreReleased: it takes fifty mails to open one
 		"POST /people/:id/erase":              form("POST /people/:id/erase", with("sure", "yes")),
 		"POST /jobs/retry":                    {at: "/jobs/retry?company=acme&state=dead&kind=decode", form: because, reason: "a test", company: "acme"},
 		"POST /jobs/cancel":                   {at: "/jobs/cancel?company=acme&state=waiting&kind=decode", form: because, reason: "a test", company: "acme"},
@@ -668,6 +671,9 @@ func (o *office) deeds(boss guest) map[string]deed {
 		"POST /files/:id/explain":                {at: "/files/" + o.listFile() + "/explain", form: url.Values{"name": {"a test"}, "label": {"×"}, "means": {"rejected"}}, company: "acme"},
 		"POST /files/:id/import":                 {at: "/files/" + o.listFile() + "/import", form: url.Values{"reason": {"a test"}}, reason: "a test", company: "acme"},
 		"POST /files/:id/drop":                   {at: "/files/" + o.listFile() + "/drop", form: url.Values{}, company: "acme"},
+		"POST /api/v1/brakes/release":            {},
+		"POST /api/v1/alerts/:id/mute":           {at: strings.TrimPrefix(rights["POST /api/v1/alerts/:id/mute"].at, "/api/v1"), body: `{"reason":"a test"}`, reason: "a test", company: "acme"},
+		"POST /api/v1/alerts/:id/unmute":         {at: strings.TrimPrefix(rights["POST /api/v1/alerts/:id/unmute"].at, "/api/v1"), body: `{"reason":"a test"}`, reason: "a test", company: "acme"},
 	}
 	return all
 }

@@ -106,6 +106,7 @@ func where(a alerts.Alert) string {
 	case alerts.VolumeBrake:
 		q.Set("state", "stopped")
 		return "/mails?" + q.Encode()
+	default: // on the company's page
 	}
 	if a.Company != "" {
 		return "/companies/" + url.PathEscape(a.Company)

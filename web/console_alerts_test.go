@@ -124,7 +124,7 @@ func TestTheCompanysAnswers(t *testing.T) {
 	}
 	o.at(noon.Add(time.Minute))
 	for company, want := range map[string][]string{
-		"acme":      {"These connections cannot be used: herp", "The next at", "Nothing is stopped."},
+		"acme":      {"These connections cannot be used: herp", "The next at", "1 mail held for a person."},
 		"hoshizora": {"1 connection ready.", "ago, from greenhouse", "It is a dry run: nothing is sent.", "Nothing at the moment."},
 		"northwind": {"its mails reach nobody", "More decisions than the brake allows", "Look at the held mails. Release them"},
 	} {

@@ -309,7 +309,7 @@ func (k *console) companyPage(c *gin.Context, s *sheet) error {
 		return err
 	}
 	if p.Row.Company != nil {
-		if p.Answers, err = k.answers(c.Request.Context(), &p); err != nil {
+		if p.Answers, err = k.answers(c.Request.Context(), p); err != nil {
 			return err
 		}
 		if p.Connections, err = k.connections(c, p.Row.Company); err != nil {

@@ -24,7 +24,7 @@ type briefing struct {
 
 // answers says how a company is doing: is it connected, what came last, what
 // goes out next, what is stopped and why, and what is to be done.
-func (k *console) answers(ctx context.Context, p *companyPage) ([]briefing, error) {
+func (k *console) answers(ctx context.Context, p companyPage) ([]briefing, error) {
 	next, err := k.nextMail(ctx, p)
 	if err != nil {
 		return nil, err
@@ -32,12 +32,12 @@ func (k *console) answers(ctx context.Context, p *companyPage) ([]briefing, erro
 	return []briefing{k.connected(p), p.lastNews(), next, p.stops(), p.todo()}, nil
 }
 
-func (p *companyPage) answer(shape, word, ask, text string) briefing {
+func (p companyPage) answer(shape, word, ask, text string) briefing {
 	return briefing{Chip: chip(shape, p.t("answer."+word)), Ask: p.t("answer." + ask), Text: text}
 }
 
 // about are the open alerts of a company, of one kind or of all.
-func (p *companyPage) about(kinds ...alerts.Kind) []alerts.Alert {
+func (p companyPage) about(kinds ...alerts.Kind) []alerts.Alert {
 	var out []alerts.Alert
 	for _, a := range p.Beat.Alerts {
 		if a.Company == p.Row.ID && (len(kinds) == 0 || slices.Contains(kinds, a.Kind)) {
@@ -47,7 +47,7 @@ func (p *companyPage) about(kinds ...alerts.Kind) []alerts.Alert {
 	return out
 }
 
-func (k *console) connected(p *companyPage) briefing {
+func (k *console) connected(p companyPage) briefing {
 	var broken, paused []string
 	for name, settings := range p.Row.Company.Connections {
 		if _, err := k.Open(p.Row.ID, name); err != nil {
@@ -74,7 +74,7 @@ func (k *console) connected(p *companyPage) briefing {
 	return p.answer("done", "yes", "connected", p.t("answer.connected.all", "count", p.Count("connection", all)))
 }
 
-func (p *companyPage) lastNews() briefing {
+func (p companyPage) lastNews() briefing {
 	if p.Row.Last == nil {
 		return p.answer("wait", "waiting", "last", p.t("answer.last.none"))
 	}
@@ -82,7 +82,7 @@ func (p *companyPage) lastNews() briefing {
 	return p.answer("done", "received", "last", p.t("answer.last.text", "at", p.Long(at), "span", p.Since(at), "name", p.Row.Last.Connection))
 }
 
-func (k *console) nextMail(ctx context.Context, p *companyPage) (briefing, error) {
+func (k *console) nextMail(ctx context.Context, p companyPage) (briefing, error) {
 	id := p.Row.ID
 	switch {
 	case p.Row.Company.Sending.Mode == sending.DryRun:
@@ -113,7 +113,7 @@ func (k *console) nextMail(ctx context.Context, p *companyPage) (briefing, error
 	return a, nil
 }
 
-func (p *companyPage) stops() briefing {
+func (p companyPage) stops() briefing {
 	var why []string
 	for _, b := range p.Brakes {
 		if b.ResolvedAt.IsZero() {
@@ -131,7 +131,7 @@ func (p *companyPage) stops() briefing {
 }
 
 // todo is what comes first of all that is to be done.
-func (p *companyPage) todo() briefing {
+func (p companyPage) todo() briefing {
 	id := p.Row.ID
 	if open := p.about(); len(open) > 0 {
 		a := p.answer("warn", "do", "todo", alerts.Advice(open[0].Kind, p.Lang))

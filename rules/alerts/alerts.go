@@ -1,7 +1,10 @@
 // Package alerts decides what a person must be told, and when it is over.
 package alerts
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // A Kind is a kind of alert.
 type Kind string
@@ -161,13 +164,13 @@ func Step(open []Alert, now []Condition, unknown []Kind, at time.Time) []Change 
 		}
 		before := a
 		a.Condition, a.GoneAt = c, time.Time{}
-		word := a.hold(at)
+		a, word := a.hold(at)
 		if !ok || a != before {
 			out = append(out, Change{a, word})
 		}
 	}
 	for _, a := range open {
-		if _, gone := standing[a.key()]; !gone || blind(unknown, a.Kind) {
+		if _, gone := standing[a.key()]; !gone || slices.Contains(unknown, a.Kind) {
 			continue
 		}
 		if change, ok := a.miss(at); ok {
@@ -177,30 +180,21 @@ func Step(open []Alert, now []Condition, unknown []Kind, at time.Time) []Change 
 	return out
 }
 
-func blind(unknown []Kind, k Kind) bool {
-	for _, u := range unknown {
-		if u == k {
-			return true
-		}
-	}
-	return false
-}
-
 // hold notes that the cause is still there, and says what to tell.
-func (a *Alert) hold(at time.Time) (say Word) {
+func (a Alert) hold(at time.Time) (held Alert, say Word) {
 	t := a.Kind.trait()
 	switch {
 	case a.OpenedAt.IsZero() && at.Sub(a.SeenAt) >= t.grace:
 		a.OpenedAt, say = at, Opened
 	case a.OpenedAt.IsZero(), a.MutedUntil.After(at), at.Sub(a.ToldAt) < reminder:
-		return ""
+		return a, ""
 	case a.Stage > a.ToldStage, a.Stage >= t.calm:
 		say = Reminded
 	default:
-		return ""
+		return a, ""
 	}
 	a.ToldAt, a.ToldStage = at, a.Stage
-	return say
+	return a, say
 }
 
 // miss notes that the cause is away. It reports whether that changes anything.

@@ -61,7 +61,7 @@ func TestJudge(t *testing.T) {
 	}{
 		"nothing": {},
 		"every brake": {
-			Facts{Brakes: []Brake{{"acme", "volume", monday}, {"acme", "bounces", monday}, {"acme", "complaints", monday}, {"acme", "credentials", monday}, {"acme", "poll", monday}}},
+			Facts{Brakes: []Brake{{"acme", "volume", monday}, {"acme", sending.BrakeBounces, monday}, {"acme", sending.BrakeComplaints, monday}, {"acme", "credentials", monday}, {"acme", "poll", monday}}},
 			[]Condition{
 				{Company: "acme", Kind: VolumeBrake, Since: monday},
 				{Company: "acme", Kind: BounceBrake, Since: monday},

@@ -1,10 +1,6 @@
 package alerts
 
-import (
-	"time"
-
-	"github.com/career-relay/connector/rules/sending"
-)
+import "time"
 
 // The numbers.
 const (
@@ -45,12 +41,18 @@ type Brake struct {
 type Connection struct {
 	Company string
 	Name    string
-	Days    sending.Calendar // the company's business days
-	Quiet   int              // business days without news that are too many; 0 for never
-	Heard   time.Time        // when news came last; zero for never
+	Days    Calendar  // the company's business days
+	Quiet   int       // business days without news that are too many; 0 for never
+	Heard   time.Time // when news came last; zero for never
 	// Answered is when the vendor last answered a poll; zero when it is not
 	// polled, or has not been yet.
 	Answered time.Time
+}
+
+// A Calendar knows business days.
+type Calendar interface {
+	// Deadline returns the end of the n-th business day after the date of t.
+	Deadline(t time.Time, n int) time.Time
 }
 
 // An End is when something runs out.
@@ -61,7 +63,7 @@ type End struct {
 
 // brakes are the alerts of brakes.
 var brakes = map[string]Kind{
-	"volume": VolumeBrake, sending.BrakeBounces: BounceBrake, sending.BrakeComplaints: ComplaintBrake, "credentials": CredentialsBrake, "poll": PollBrake,
+	"volume": VolumeBrake, "bounces": BounceBrake, "complaints": ComplaintBrake, "credentials": CredentialsBrake, "poll": PollBrake,
 }
 
 // Judge says what needs a person.
@@ -111,7 +113,7 @@ func (c Connection) judge(now time.Time) []Condition {
 // within 7, expired after it.
 func (e End) judge(kind Kind, now time.Time, first int) []Condition {
 	left := e.At.Sub(now)
-	stage := 0
+	var stage int
 	switch {
 	case e.At.IsZero(), left > time.Duration(first)*day:
 		return nil
