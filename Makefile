@@ -7,13 +7,15 @@ TOOL    := $(GO) tool -modfile=tools/go.mod
 PKGS    := ./...
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-fast deps golden fuzz bench lint fmt vuln verify image ci shots
+.PHONY: help run demo build test test-fast deps golden fuzz bench lint fmt vuln verify image ci shots
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 run: build ## build and start the demo: two companies, signed samples, a mailbox (needs Go only)
 	@./bin/careerrelay demo
+
+demo: run ## the same as run
 
 build: ## build bin/careerrelay
 	@CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/careerrelay ./cmd/careerrelay

@@ -83,7 +83,7 @@ func TestShippedFilesFitTheSchemaAndLoad(t *testing.T) {
 	for _, from := range []struct {
 		folder fs.FS
 		names  []string
-	}{{os.DirFS("examples"), []string{"acme.yaml", "globex.yaml"}}, {configs.Demo(), []string{"acme.yaml", "globex.yaml"}}} {
+	}{{os.DirFS("examples"), []string{"acme.yaml", "globex.yaml"}}, {configs.Demo(), []string{"acme.yaml", "doors.yaml", "globex.yaml"}}} {
 		for _, name := range from.names {
 			text, err := fs.ReadFile(from.folder, name)
 			if err != nil {
@@ -158,7 +158,7 @@ func loads(t *testing.T, f *folder, ids ...string) *configs.Tenants {
 			if open == nil {
 				t.Fatalf("%s/%s: no vendor %s", id, name, conn.Vendor)
 			}
-			if _, err := open(connectors.Env{HTTP: http.DefaultClient, Log: f.open.Log, Now: f.open.Now}, conn.Decode); err != nil {
+			if _, err := open(connectors.Env{HTTP: http.DefaultClient, Log: f.open.Log, Now: f.open.Now, URL: "https://hooks.example.jp"}, conn.Decode); err != nil {
 				t.Errorf("%s/%s: %v", id, name, err)
 			}
 		}
@@ -174,13 +174,13 @@ func TestDemoSendsAtOnceIntoTheMailbox(t *testing.T) {
 	}
 	f.open.Lookup = func(string) (string, bool) { return "", false } // every command can read it
 	for _, name := range []string{
-		"acme-greenhouse-secret", "acme-sheet-secret", "globex-lever-token", "globex-lever-key", "globex-campus-secret", "network-secret",
+		"acme-greenhouse-secret", "acme-sheet-secret", "globex-lever-token", "globex-lever-key", "globex-campus-secret", "network-secret", "doors-secret", "doors-key",
 	} {
 		f.write("secrets/"+name, "whsec_ZGVtby1uZXR3b3JrLXNlY3JldC1mb3ItdGhpcy1wcm9jZXNz")
 	}
 	f.write("secrets/globex-lever-url", "http://127.0.0.1:8098/v1")
 	f.write("secrets/network-url", "http://127.0.0.1:8099/referrals")
-	tenants := loads(t, f, "acme", "globex")
+	tenants := loads(t, f, "acme", "doors", "globex")
 	for _, c := range tenants.Companies() {
 		s := c.Sending
 		if s.Mode != sending.Live || s.Delay != 0 || !s.Window.Always() || c.Mail.Transport != "mailbox" || s.MaxAge.Std().Hours() < 24*365 {

@@ -108,10 +108,14 @@ const (
 	SkipGone       = "its delivery is gone"
 	SkipVouch      = "braked: one person vouches for the mails, then a second one releases them"
 	SkipSecond     = "you vouched for it: a second person releases it"
-	SkipImporter   = "you imported it: a second person releases it"
+	SkipImporter   = "you imported more than 50: a second person releases them"
 	SkipNotNow     = "stopped: release it first"
 	SkipWrong      = "the signature does not fit"
 )
+
+// Alone is how many mails an import may plan for whoever ran it to release them
+// too. Above that a second person does; it is the usual volume brake.
+const Alone = 50
 
 // The parts of a preview, in order.
 const (

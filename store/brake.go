@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 
@@ -116,6 +117,7 @@ func second(who string) string {
 			THEN '` + record.SkipVouch + `'
 		WHEN m.reason = '` + reasonVolume + `' AND EXISTS (SELECT 1 FROM brakes b WHERE b.company = m.company AND b.kind = 'volume' AND b.resolved_at = 0 AND b.asked_by = ` + who + `)
 			THEN '` + record.SkipSecond + `'
-		WHEN m.batch <> '' AND EXISTS (SELECT 1 FROM batches b WHERE b.id = m.batch AND b.actor = ` + who + `) THEN '` + record.SkipImporter + `'
+		WHEN m.batch <> '' AND EXISTS (SELECT 1 FROM batches b WHERE b.id = m.batch AND b.actor = ` + who + `)
+			AND (SELECT count(*) FROM (SELECT 1 FROM mails x WHERE x.batch = m.batch AND x.batch <> '' LIMIT ` + strconv.Itoa(record.Alone+1) + `) AS x) > ` + strconv.Itoa(record.Alone) + ` THEN '` + record.SkipImporter + `'
 		ELSE '' END`
 }

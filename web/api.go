@@ -81,6 +81,7 @@ func (k *desk) apiRoutes() []apiRoute {
 			summary: "A company's people by address or full name, which are compared through keyed hashes", do: k.findPersons,
 		},
 	}
+	routes = append(routes, k.fileRoutes()...)
 	for _, v := range verbs {
 		routes = append(routes, k.verbRoute(v))
 	}

@@ -100,16 +100,20 @@ func (p *pages) slowDown(c *gin.Context, v *view) error {
 }
 
 // readForm parses a form of either encoding: mailbox providers send both.
-func readForm(c *gin.Context) error {
-	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, maxSent)
+func readForm(c *gin.Context) error { return readFormOf(c, maxSent) }
+
+// readFormOf is readForm for a form of at most limit bytes. None of it goes to
+// the disk.
+func readFormOf(c *gin.Context, limit int64) error {
+	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, limit)
 	var err error
 	if strings.HasPrefix(c.GetHeader("Content-Type"), "multipart/form-data") {
-		err = c.Request.ParseMultipartForm(maxSent)
+		err = c.Request.ParseMultipartForm(limit)
 	} else {
 		err = c.Request.ParseForm()
 	}
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {
-		return ats.Errorf(ats.TooLarge, "the form has more than %d bytes", maxSent)
+		return ats.Errorf(ats.TooLarge, "the form has more than %d bytes", limit)
 	}
 	if err != nil {
 		return ats.Errorf(ats.Invalid, "the form could not be parsed") // err may quote what was typed

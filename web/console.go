@@ -76,6 +76,7 @@ func (k *console) route(e *gin.Engine) {
 	}
 	e.POST("/find", k.page(record.Viewer, k.find))
 	k.routeAccess(e)
+	k.routeFiles(e)
 	for _, v := range verbs {
 		path := "/" + v.noun.Path + "/" + v.name
 		e.GET(path, k.page(record.Operator, k.preview(v)))

@@ -375,10 +375,17 @@ func (k *console) secrets(c *gin.Context, p *companyPage) error {
 	return nil
 }
 
+// hears reports whether webhooks come to a connector: one that a file describes
+// could take them, whether its vendor sends any or not.
+func hears(conn connectors.Connector) bool {
+	d, ok := conn.(interface{ Door() connectors.Door })
+	return !ok || d.Door() == connectors.Webhook
+}
+
 // doors names the doors of a connector.
 func doors(conn connectors.Connector) []string {
 	var out []string
-	if _, ok := conn.(connectors.Receiver); ok {
+	if _, ok := conn.(connectors.Receiver); ok && hears(conn) {
 		out = append(out, string(connectors.Webhook))
 	}
 	if _, ok := conn.(connectors.Poller); ok {

@@ -16,6 +16,7 @@ import (
 	"github.com/career-relay/connector/ats/atstest"
 	"github.com/career-relay/connector/configs"
 	"github.com/career-relay/connector/connectors"
+	"github.com/career-relay/connector/connectors/all"
 	"github.com/career-relay/connector/connectors/verify"
 	"github.com/career-relay/connector/jobs"
 	"github.com/career-relay/connector/mail"
@@ -92,10 +93,13 @@ func newOffice(tb testing.TB, change ...func(*office)) *office {
 		o.firms.status = append(o.firms.status, configs.Status{Company: c.ID, File: "configs/" + c.ID + ".yaml", Hash: "4f1c0de", AppliedAt: morning.Add(-48 * time.Hour)})
 	}
 	o.ops = o.deps
-	o.ops.Tenants, o.ops.Desk, o.ops.Accounts = &o.firms, o.store, o.store
+	o.ops.Tenants, o.ops.Desk, o.ops.Files, o.ops.Accounts = &o.firms, o.store, o.store, o.store
 	o.ops.OpsToken, o.ops.Version = "ops-secret", "v0.0.0-test"
 	o.ops.PublicURL = "https://relay.example.jp"
 	o.ops.Open = func(company, name string) (connectors.Connector, error) {
+		if company == "acme" && name == "list" {
+			return all.Factories()["csv"](connectors.Env{Now: o.ops.Now}, func(any) error { return nil })
+		}
 		if company == "acme" && name == "herp" {
 			return nil, ats.Errorf(ats.Invalid, "api_key: required")
 		}

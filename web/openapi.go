@@ -57,7 +57,10 @@ func (r apiRoute) operation() map[string]any {
 	if parameters := r.parameters(); len(parameters) > 0 {
 		op["parameters"] = parameters
 	}
-	if r.body != "" {
+	switch {
+	case r.body == fileBody:
+		op["requestBody"] = map[string]any{"required": true, "content": map[string]any{"application/octet-stream": map[string]any{"schema": map[string]any{"type": "string", "format": "binary"}}}}
+	case r.body != "":
 		op["requestBody"] = map[string]any{"required": true, "content": content(ref(r.body))}
 	}
 	return op
@@ -85,7 +88,7 @@ func (r apiRoute) parameters() []any {
 		switch word {
 		case "limit":
 			schema = map[string]any{"type": "integer", "minimum": 1, "maximum": record.MaxPage, "default": record.PageSize}
-		case "all":
+		case "all", "include_old":
 			schema = map[string]any{"type": "boolean", "default": false}
 		case "state":
 			if states := r.states(); len(states) > 0 {
@@ -131,7 +134,11 @@ func (r apiRoute) responses() map[string]any {
 	}
 	if r.method == http.MethodPost {
 		out["409"] = refused("The thing is not in a state that allows this")
-		out["413"] = refused("The body has more than " + strconv.Itoa(opsBody) + " bytes")
+		limit := opsBody
+		if r.body == fileBody {
+			limit = maxFile
+		}
+		out["413"] = refused("The body has more than " + strconv.Itoa(limit) + " bytes")
 	}
 	return out
 }

@@ -199,6 +199,68 @@ var schemas = map[string]shape{
 	"JobDetail": {of: "Job", lines: `
 		jobs []Job Other jobs of the same subject.
 		audit []Audit`},
+	"Upload": {text: "An exported file that waits for its import.", lines: `
+		id text
+		company text
+		connection text
+		preset text By which it is read; empty for what the company's file says.
+		sheet text Of a workbook with several.
+		size int
+		actor text
+		created_at time
+		expires_at time When it is deleted, imported or not.`},
+	"Preset": {text: "What a company explained about its files.", lines: `
+		company text
+		name text
+		encoding text?
+		delimiter text?
+		header int?
+		columns texts? Header: what it is.
+		outcomes texts? Label: rejected, withdrawn, hired, position_closed, ongoing or ignored.
+		actor text
+		updated_at time`},
+	"Explanation": {closed: true, text: "What is said anew about a file; it is saved as a preset, and the file is read by it.", lines: `
+		name text
+		encoding text?
+		delimiter text?
+		header int?
+		columns texts? An empty value takes one back.
+		outcomes texts? An empty value takes one back.`},
+	"FilePreview": {of: "Upload", text: "What an import would do. Nothing was kept.", lines: `
+		vendor text
+		encoding text
+		delimiter text?
+		header int
+		columns texts
+		unused []text
+		counts counts Rows by verdict.
+		labels []Label Labels that nobody understands yet.
+		rows []Row The first ones of the verdict, or of all. Names and addresses are masked.`},
+	"Label": {lines: `
+		label text
+		column text
+		verdict text
+		rows int`},
+	"Row": {lines: `
+		row int
+		application_id text?
+		name text?
+		address text?
+		verdict text
+		reason text?
+		column text?
+		label text?`},
+	"Import": {closed: true, lines: `
+		reason text Kept in the audit log. Write nothing personal.
+		include_old bool? Also take in decisions older than the company's max_age; their mails wait with a reason of their own.`},
+	"Imported": {text: "What an import did. Its mails wait until they are released.", lines: `
+		counts counts
+		labels []Label
+		batch text Empty when nothing was new.
+		resumed bool
+		saved int
+		waiting int Mails that wait for their release.
+		replay bool Rows of an earlier import are understood now: replay them.`},
 	"Batch": {text: "One deed over many things.", lines: `
 		id text
 		verb text

@@ -17,6 +17,7 @@ import (
 
 	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/configs"
+	"github.com/career-relay/connector/intake"
 	"github.com/career-relay/connector/mail"
 	"github.com/career-relay/connector/record"
 	"github.com/career-relay/connector/relay"
@@ -220,9 +221,10 @@ func TestSchemasFitTheTypes(t *testing.T) {
 		"Progress": record.Progress{}, "Result": record.Result{}, "Grave": record.Grave{}, "SecretUse": record.SecretUse{},
 		"Told": record.Told{}, "Change": record.Change{}, "Difference": record.Difference{},
 		"Audit": record.Audit{}, "Brake": record.Brake{}, "CompanyStatus": configs.Status{},
+		"Upload": record.Upload{}, "Preset": record.Preset{}, "FilePreview": filePreview{}, "Label": intake.LabelCount{}, "Row": intake.Judged{}, "Imported": intake.Kept{},
 		"SettingChange": configs.Change{}, "User": record.User{}, "Session": record.Session{}, "Token": record.Token{}, "NewToken": madeToken{}, "Verification": verification{},
 	}
-	bodies := []string{"Order", "Resolution", "Reason", "Find", "TokenOrder", "Rerun", "Edit"} // read, not written
+	bodies := []string{"Order", "Resolution", "Reason", "Find", "TokenOrder", "Rerun", "Edit", "Explanation", "Import"} // read, not written
 	for name, s := range schemas {
 		if slices.Contains(bodies, name) {
 			continue

@@ -43,11 +43,20 @@ func Ops(d Deps) http.Handler {
 	return e
 }
 
+// bodyLimit is how much a route takes, in bytes: where a file is uploaded, that
+// and a form around it.
+func bodyLimit(c *gin.Context) int64 {
+	if c.FullPath() == filesPath || c.FullPath() == apiBase+filesPath {
+		return maxFile + opsBody
+	}
+	return opsBody
+}
+
 // opsGuard limits bodies and sets the headers that every answer carries. The
 // referrer stays within the console: without it browsers would send no origin
 // with a form, and the origin is checked.
 func opsGuard(c *gin.Context) {
-	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, opsBody)
+	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, bodyLimit(c))
 	for name, value := range map[string]string{
 		"Content-Security-Policy":    "default-src 'none'; style-src 'self'; img-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 		"X-Content-Type-Options":     "nosniff",

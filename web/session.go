@@ -104,7 +104,7 @@ func setCookie(c *gin.Context, name, value string, life time.Duration) {
 // checkForm reads a form and refuses one that another site sent or that was
 // not made for this session.
 func (k *console) checkForm(c *gin.Context, v visitor) error {
-	if err := readForm(c); err != nil {
+	if err := readFormOf(c, bodyLimit(c)); err != nil {
 		return err
 	}
 	if k.origins.Check(c.Request) != nil || v.token != "" && !equal(c.Request.PostForm.Get("csrf"), v.CSRF()) {

@@ -32,6 +32,7 @@ type Deps struct {
 	Inbox  Inbox
 	People People
 	Desk   Desk
+	Files  Files
 	// Clerk does what needs connectors, letters or transports.
 	Clerk Clerk
 	// Terms says what a company's configuration allows to be run again; nil asks

@@ -24,6 +24,7 @@ import (
 	"github.com/career-relay/connector/configs"
 	"github.com/career-relay/connector/connectors"
 	"github.com/career-relay/connector/connectors/all"
+	"github.com/career-relay/connector/connectors/all/alltest"
 	"github.com/career-relay/connector/connectors/lever/levertest"
 	"github.com/career-relay/connector/mail"
 	"github.com/career-relay/connector/record"
@@ -34,8 +35,11 @@ func demoCommand(s *settings) *cobra.Command {
 	c := &cobra.Command{
 		Use: "demo", Short: "Play the whole path on this machine: signed webhooks, mails, consent, hand-over, credit",
 		Long: `Start everything in one process with two example companies and a recipient that
-only exists here. Signed samples of every vendor go through the public route; the
-mails stay in the built-in mailbox. No network is used, nothing reaches anybody.`,
+only exists here. A third company has a connection to every system that is
+understood: signed samples go through the public route, systems that are polled
+are swept in a stand-in of their API, and an exported file of each of the others
+is imported. The mails stay in the built-in mailbox; those of imports wait for
+their release. No network is used, nothing reaches anybody.`,
 	}
 	c.RunE = func(cmd *cobra.Command, _ []string) error {
 		d := &demo{settings: s, out: cmd.OutOrStdout(), errOut: cmd.ErrOrStderr()}
@@ -49,6 +53,7 @@ type demo struct {
 	*settings
 	out, errOut io.Writer
 	server      server
+	world       *alltest.World // where the APIs of the systems answer
 }
 
 // demoSecrets are the secrets of the example companies' demo files, beside
@@ -56,6 +61,7 @@ type demo struct {
 var demoSecrets = map[string]string{ //nolint:gosec // see above
 	"acme-greenhouse-secret": "demo-greenhouse-secret", "acme-sheet-secret": "demo-sheet-secret",
 	"globex-lever-token": "demo-lever-token", "globex-lever-key": "demo-lever-key", "globex-campus-secret": "demo-campus-secret",
+	"doors-secret": "demo:ZXZlcnktZG9vci1oYXMtYS1zZWNyZXQ", "doors-key": "demo-doors-key",
 	"network-secret": "whsec_ZGVtby1uZXR3b3JrLXNlY3JldC1mb3ItdGhpcy1wcm9jZXNz",
 }
 
@@ -80,7 +86,11 @@ func (d *demo) run(ctx context.Context) error {
 	if err := d.keep(demoSecrets, places); err != nil {
 		return ats.Errorf(ats.Invalid, "DATA: %w", err)
 	}
+	if d.world, err = alltest.New(demoSecrets["doors-key"], stamp); err != nil {
+		return err
+	}
 	d.server.client = relay.NewHTTPClient(true)
+	d.world.Beyond, d.server.client.Transport = d.server.client.Transport, d.world
 	return d.server.run(ctx, func(ctx context.Context) error { return d.play(ctx, network) })
 }
 
@@ -175,8 +185,20 @@ func (d *demo) neighbour(ctx context.Context, h http.Handler) (address string, e
 	return "http://" + l.Addr().String(), nil
 }
 
+const (
+	// storyCompany is where the printed candidate page is.
+	storyCompany = "acme"
+	// everyDoor is the company with a connection to every system. The other two
+	// are the story; of this one, one delivery of each is enough.
+	everyDoor = "doors"
+)
+
 // play sends the samples and prints where to look.
 func (d *demo) play(ctx context.Context, network string) error {
+	doors, err := d.doors(ctx) // first, so that the story's mails are the newest
+	if err != nil {
+		return err
+	}
 	sent, err := d.samples(ctx)
 	if err != nil {
 		return err
@@ -188,6 +210,7 @@ func (d *demo) play(ctx context.Context, network string) error {
 	console := "http://" + d.server.ops.Addr().String()
 	_, _ = fmt.Fprintf(d.out, `
 %d signed webhooks played through %s
+%d more to %s, which has every connection; %d systems polled, %d files imported
 
   mailbox         %s/mailbox
   console         %s/
@@ -201,7 +224,7 @@ more candidate down, in another terminal:
   %s simulate webhook acme greenhouse --new --configs %s --to %s
 
 Stop with Ctrl-C; what was kept lies in %s.
-`, sent, d.publicURL, console, console, link, network, os.Args[0], d.configs, d.publicURL, d.data)
+`, sent, d.publicURL, doors.webhooks, everyDoor, doors.polls, doors.files, console, console, link, network, os.Args[0], d.configs, d.publicURL, d.data)
 	return nil
 }
 
@@ -210,6 +233,9 @@ Stop with Ctrl-C; what was kept lies in %s.
 func (d *demo) samples(ctx context.Context) (int, error) {
 	sent := 0
 	for _, c := range d.server.tenants.Companies() {
+		if c.ID == everyDoor {
+			continue
+		}
 		for _, name := range slices.Sorted(maps.Keys(c.Connections)) {
 			n, err := d.connection(ctx, c.ID, name, c.Connections[name].Vendor)
 			if sent += n; err != nil {
@@ -300,7 +326,7 @@ var relayLink = regexp.MustCompile(`https?://\S+/r/[A-Z0-9]+`)
 // firstLink waits for the first mail and returns the candidate's link in it.
 func (d *demo) firstLink(ctx context.Context) (string, error) {
 	for range 300 {
-		mails, err := d.server.db.Mails(ctx, record.Filter{Purpose: string(mail.ThankYou), State: string(record.MailSent)})
+		mails, err := d.server.db.Mails(ctx, record.Filter{Company: storyCompany, Purpose: string(mail.ThankYou), State: string(record.MailSent)})
 		if err != nil {
 			return "", err
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/career-relay/connector/connectors"
 	"github.com/career-relay/connector/jobs"
 	"github.com/career-relay/connector/record"
+	"github.com/career-relay/connector/relay"
 	"github.com/career-relay/connector/rules/sending"
 	"github.com/career-relay/connector/store"
 )
@@ -35,7 +36,7 @@ type finding struct {
 func doctorCommand(s *settings) *cobra.Command {
 	c := &cobra.Command{
 		Use: "doctor", Short: "Look for what is wrong and say what to do",
-		Long: "Checks settings, key, database, Redis, every company's file and connections, transports and the calendar. With --health it only asks the running process whether it is ready, as a container's health check does.",
+		Long: "Checks settings, key, database, Redis, every company's file and connections, whether the vendors take the credentials and have sent anything, transports and the calendar. With --health it only asks the running process whether it is ready, as a container's health check does.",
 	}
 	asJSON := jsonFlag(c)
 	health := c.Flags().Bool("health", false, "ask the running process at OPS_LISTEN whether it is ready")
@@ -123,6 +124,7 @@ func examine(ctx context.Context, s *settings) []finding {
 	found = append(found, examineRedis(ctx, s))
 	found = append(found, examineCompanies(s)...)
 	found = append(found, examineSecrets(ctx, s)...)
+	found = append(found, examineConnections(ctx, s, relay.NewHTTPClient(false))...)
 	return append(found, examineCalendar())
 }
 

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -18,7 +16,7 @@ import (
 	"github.com/career-relay/connector/connectors"
 	"github.com/career-relay/connector/connectors/all"
 	"github.com/career-relay/connector/connectors/spec"
-	"github.com/career-relay/connector/record"
+	"github.com/career-relay/connector/intake"
 	"github.com/career-relay/connector/rules/sending"
 	"github.com/career-relay/connector/store"
 )
@@ -29,9 +27,9 @@ func importCommand(s *settings) *cobra.Command {
 
 // importFlags say which file goes where.
 type importFlags struct {
-	company, connection, vendor, sheet string
-	old                                bool
-	json                               *bool
+	company, connection, vendor, sheet, preset string
+	old                                        bool
+	json                                       *bool
 }
 
 func importFlag(c *cobra.Command) *importFlags {
@@ -41,6 +39,7 @@ func importFlag(c *cobra.Command) *importFlags {
 	c.Flags().StringVar(&f.connection, "connection", "", "the company's connection that the file belongs to (required)")
 	c.Flags().StringVar(&f.vendor, "vendor", "", "the product that wrote the file, for a connection that is not set up yet (preview only)")
 	c.Flags().StringVar(&f.sheet, "sheet", "", "the sheet of a workbook with several")
+	c.Flags().StringVar(&f.preset, "preset", "", "what the company explained about such files in the console, by its name")
 	c.Flags().BoolVar(&f.old, "include-old", false, "also take in decisions older than the company's max_age; their mails wait with a reason of their own")
 	return f
 }
@@ -48,13 +47,12 @@ func importFlag(c *cobra.Command) *importFlags {
 // An importFile is a file that is open for one connection.
 type importFile struct {
 	*os.File
-	name, hash string
-	vendor     string
-	intake     intake
+	name   string
+	intake *intake.Intake
 }
 
 // open opens the file of a command.
-func (f *importFlags) open(s *settings, db *store.Store, path string) (*importFile, error) {
+func (f *importFlags) open(ctx context.Context, s *settings, db *store.Store, path string) (*importFile, error) {
 	if f.company == "" || f.connection == "" {
 		return nil, ats.Errorf(ats.Invalid, "--company and --connection: required")
 	}
@@ -70,20 +68,22 @@ func (f *importFlags) open(s *settings, db *store.Store, path string) (*importFi
 	if err != nil {
 		return nil, err
 	}
+	preset, err := intake.FindPreset(ctx, db, f.company, f.preset)
+	if err != nil {
+		return nil, err
+	}
+	if conn, err = conn.With(intake.By(preset)); err != nil {
+		return nil, err
+	}
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, ats.Errorf(ats.NotFound, "%w", err)
 	}
-	out := &importFile{File: file, name: path, vendor: vendor}
-	out.intake = intake{company: company, connection: f.connection, conn: conn, db: db, old: f.old, now: db.Now()}
-	out.intake.sheet, err = conn.Open(file, f.sheet)
-	if err == nil {
-		out.hash, err = hashOf(file)
-	}
-	if err != nil {
+	in := &intake.Intake{Company: company, Connection: f.connection, Vendor: vendor, Conn: conn, Store: db, Old: f.old, Now: db.Now()}
+	if err := in.Open(file, f.sheet); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	return out, nil
+	return &importFile{File: file, name: path, intake: in}, nil
 }
 
 // connect opens the connection, or as a preview of one that is not there yet
@@ -119,19 +119,6 @@ func (f *importFlags) connect(company *configs.Company, base string) (*spec.Tabu
 	return nil, "", ats.Errorf(ats.Invalid, "%s is not imported from files; use a connection to the product that wrote the file, or to csv", vendor)
 }
 
-// hashOf names the content of a file.
-func hashOf(file *os.File) (string, error) {
-	sum := sha256.New()
-	_, err := file.Seek(0, io.SeekStart)
-	if err == nil {
-		_, err = io.Copy(sum, file)
-	}
-	if err != nil {
-		return "", ats.Errorf(ats.Busy, "reading the file: %w", err)
-	}
-	return hex.EncodeToString(sum.Sum(nil)[:8]), nil
-}
-
 func importRun(s *settings) *cobra.Command {
 	c := &cobra.Command{
 		Use: "run FILE", Short: "Take a file in; its mails wait until a person releases them",
@@ -146,112 +133,60 @@ same command again when it was interrupted; rows that were kept stay kept once.`
 		if strings.TrimSpace(*reason) == "" {
 			return ats.Errorf(ats.Invalid, "--reason: required; it is kept in the audit log")
 		}
-		file, err := f.open(s, db, args[0])
+		file, err := f.open(cmd.Context(), s, db, args[0])
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, file.Close()) }()
-		if _, ok := file.intake.company.Connections[f.connection]; !ok {
+		if _, ok := file.intake.Company.Connections[f.connection]; !ok {
 			return ats.Errorf(ats.Conflict, "%s has no connection %s yet: write it into the company's file first; --vendor is for a preview", f.company, f.connection)
 		}
-		done, err := file.run(cmd.Context(), db, *reason)
+		done, err := file.run(cmd.Context(), *reason)
 		if err != nil {
 			return err
 		}
 		if *f.json {
 			return printJSON(cmd.OutOrStdout(), done)
 		}
-		return done.print(cmd.OutOrStdout(), file.intake.company)
+		return done.print(cmd.OutOrStdout(), file.intake.Company)
 	})
 	return c
 }
 
 // An imported is what an import did and what can be done with it.
 type imported struct {
-	tally
-	Batch   string   `json:"batch"` // "" when nothing was new
-	Resumed bool     `json:"resumed"`
-	Saved   int      `json:"saved"`
-	Next    []string `json:"next"` // commands
-
-	waiting int  // mails that wait for a person
-	replay  bool // rows of an earlier import are understood now
+	intake.Kept
+	Next []string `json:"next"` // commands
 }
 
 // run keeps the rows that mean something.
-func (f *importFile) run(ctx context.Context, db *store.Store, reason string) (done imported, err error) {
-	done.tally = newTally()
-	in := &f.intake
-	i := record.Import{Actor: caller(), Company: in.company.ID, Connection: in.connection, File: f.hash, Reason: reason}
-	if err := in.survey(ctx); err != nil {
-		return done, err
-	}
-	if done.Batch, err = db.RunningImport(ctx, i); err != nil {
-		return done, err
-	}
-	done.Resumed = done.Batch != ""
-	err = in.judge(ctx, func(rows []judged) error {
-		var arrivals []record.Arrival
-		for _, j := range rows {
-			done.add(j)
-			done.replay = done.replay || j.replay
-			if j.keep {
-				arrivals = append(arrivals, f.arrival(j))
-			}
-			if j.keep && (j.Verdict == rowMail || j.Verdict == rowHeld) {
-				done.waiting++
-			}
-		}
-		if len(arrivals) > 0 && done.Batch == "" {
-			var err error
-			if done.Batch, err = db.StartImport(ctx, i); err != nil {
-				return err
-			}
-		}
-		n, err := db.SaveRows(ctx, done.Batch, arrivals)
-		done.Saved += n
-		return err
-	})
-	switch {
-	case ctx.Err() != nil:
-		return done, ats.Errorf(ats.Busy, "interrupted with %d rows kept; the same command goes on: %w", done.Saved, ctx.Err())
-	case err == nil && done.Batch != "":
-		err = db.EndImport(ctx, done.Batch, done.rows())
-	}
+func (f *importFile) run(ctx context.Context, reason string) (done imported, err error) {
+	done.Kept, err = f.intake.Keep(ctx, caller(), reason)
 	done.Next = f.next(done)
 	return done, err
-}
-
-// arrival makes the delivery of a row.
-func (f *importFile) arrival(j judged) record.Arrival {
-	in := f.intake
-	return record.Arrival{
-		Vendor: f.vendor, Disposition: record.New, Keep: in.company.Retention.Deliveries.Std(),
-		Delivery: connectors.Delivery{Company: in.company.ID, Connection: in.connection, Door: connectors.File, Key: j.key, Payload: j.payload},
-	}
 }
 
 // next lists the commands that go on from here.
 func (f *importFile) next(done imported) []string {
 	in := f.intake
-	of := " --company " + in.company.ID
+	of := " --company " + in.Company.ID
 	var out []string
 	if done.Batch != "" {
 		of := of + " --batch " + done.Batch
 		out = append(out, "careerrelay mail list"+of, "careerrelay mail release"+of+" --error cold --reason '…' --yes", "careerrelay mail cancel"+of+" --reason '…' --yes")
-		if done.Counts[rowUnknown]+done.Counts[rowAmbiguous]+done.Counts[rowUnread] > 0 {
+		if done.Counts[intake.RowUnknown]+done.Counts[intake.RowAmbiguous]+done.Counts[intake.RowUnread] > 0 {
 			out = append(out, "careerrelay delivery replay"+of+" --state parked --reason '…' --yes")
 		}
 	}
-	if done.replay {
-		out = append(out, "careerrelay delivery replay"+of+" --connection "+in.connection+" --state parked --reason '…' --yes")
+	if done.Replay {
+		out = append(out, "careerrelay delivery replay"+of+" --connection "+in.Connection+" --state parked --reason '…' --yes")
 	}
 	return out
 }
 
 // print says what was done and what may follow.
 func (d *imported) print(w io.Writer, company *configs.Company) error {
-	if err := d.tally.print(w); err != nil {
+	if err := printTally(w, d.Tally); err != nil {
 		return err
 	}
 	_, _ = fmt.Fprintln(w)
@@ -263,8 +198,8 @@ func (d *imported) print(w io.Writer, company *configs.Company) error {
 	default:
 		_, _ = fmt.Fprintf(w, "batch %s: %d rows kept\n", d.Batch, d.Saved)
 	}
-	if d.waiting > 0 {
-		_, _ = fmt.Fprintf(w, "mails that the server writes and holds until they are released: %d; --error cold leaves out those at which a person must look\n", d.waiting)
+	if d.Waiting > 0 {
+		_, _ = fmt.Fprintf(w, "mails that the server writes and holds until they are released: %d; --error cold leaves out those at which a person must look\n", d.Waiting)
 	}
 	if company.Sending.Mode != sending.Live {
 		_, _ = fmt.Fprintf(w, "%s is in %s: released mails are not sent\n", company.ID, company.Sending.Mode)

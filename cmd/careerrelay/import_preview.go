@@ -15,6 +15,7 @@ import (
 
 	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/connectors/table"
+	"github.com/career-relay/connector/intake"
 	"github.com/career-relay/connector/store"
 )
 
@@ -35,18 +36,18 @@ listed, so that they can be explained in the connection's table.outcomes.`,
 		if err := known(*only); err != nil {
 			return err
 		}
-		file, err := f.open(s, db, args[0])
+		file, err := f.open(cmd.Context(), s, db, args[0])
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, file.Close()) }()
 		if *reveal {
-			if err := noteReveal(cmd.Context(), db, "file", file.hash, f.company, *reason); err != nil {
+			if err := noteReveal(cmd.Context(), db, "file", file.intake.Hash, f.company, *reason); err != nil {
 				return err
 			}
-			file.intake.reveal = true
+			file.intake.Reveal = true
 		}
-		show := func(j judged) bool { return len(*only) == 0 || slices.Contains(*only, string(j.Verdict)) }
+		show := func(j intake.Judged) bool { return len(*only) == 0 || slices.Contains(*only, string(j.Verdict)) }
 		if *f.json {
 			return file.previewJSON(cmd.Context(), cmd.OutOrStdout(), show)
 		}
@@ -59,8 +60,8 @@ listed, so that they can be explained in the connection's table.outcomes.`,
 func known(names []string) error {
 	for _, name := range names {
 		var have []string
-		for _, v := range verdicts {
-			have = append(have, string(v.verdict))
+		for _, v := range intake.Verdicts {
+			have = append(have, string(v.Verdict))
 		}
 		if !slices.Contains(have, name) {
 			return ats.Errorf(ats.Invalid, "--verdict: %q is not one of %s", name, strings.Join(have, ", "))
@@ -85,9 +86,9 @@ type fileView struct {
 }
 
 func (f *importFile) view() fileView {
-	sheet := f.intake.sheet
+	sheet := f.intake.Sheet
 	v := fileView{
-		File: f.name, Hash: f.hash, Company: f.intake.company.ID, Connection: f.intake.connection, Vendor: f.vendor,
+		File: f.name, Hash: f.intake.Hash, Company: f.intake.Company.ID, Connection: f.intake.Connection, Vendor: f.intake.Vendor,
 		Encoding: sheet.Encoding, Delimiter: sheet.Delimiter, Sheet: sheet.Name, Header: sheet.Header, Columns: map[string]string{}, Unused: []string{},
 	}
 	for _, c := range sheet.Columns {
@@ -101,13 +102,10 @@ func (f *importFile) view() fileView {
 	return v
 }
 
-// previewJSON writes the rows as they are judged, so that a long file needs no
+// previewJSON writes the rows as they are intake.Judged, so that a long file needs no
 // more memory than a short one.
-func (f *importFile) previewJSON(ctx context.Context, out io.Writer, show func(judged) bool) error {
-	if err := f.intake.survey(ctx); err != nil {
-		return err
-	}
-	w := bufio.NewWriter(out)
+func (f *importFile) previewJSON(ctx context.Context, out io.Writer, show func(intake.Judged) bool) error {
+	w := bufio.NewWriterSize(out, 64<<10) // nothing is written of a file that cannot be read
 	write := func(text string, v any) {
 		b, _ := json.Marshal(v) // texts and numbers can always be written
 		_, _ = w.WriteString(text)
@@ -115,11 +113,11 @@ func (f *importFile) previewJSON(ctx context.Context, out io.Writer, show func(j
 	}
 	write("{\n\"file\": ", f.view())
 	_, _ = w.WriteString(",\n\"rows\": [")
-	t := newTally()
+	t := intake.NewTally()
 	comma := "\n"
-	err := f.intake.judge(ctx, func(rows []judged) error {
+	err := f.intake.Judge(ctx, func(rows []intake.Judged) error {
 		for _, j := range rows {
-			t.add(j)
+			t.Add(j)
 			if show(j) {
 				write(comma, j)
 				comma = ",\n"
@@ -137,16 +135,13 @@ func (f *importFile) previewJSON(ctx context.Context, out io.Writer, show func(j
 }
 
 // preview prints what an import would do.
-func (f *importFile) preview(ctx context.Context, w io.Writer, show func(judged) bool, limit int) error {
-	if err := f.intake.survey(ctx); err != nil {
-		return err
-	}
-	t := newTally()
-	var shown []judged
+func (f *importFile) preview(ctx context.Context, w io.Writer, show func(intake.Judged) bool, limit int) error {
+	t := intake.NewTally()
+	var shown []intake.Judged
 	matched := 0
-	err := f.intake.judge(ctx, func(rows []judged) error {
+	err := f.intake.Judge(ctx, func(rows []intake.Judged) error {
 		for _, j := range rows {
-			t.add(j)
+			t.Add(j)
 			if !show(j) {
 				continue
 			}
@@ -163,14 +158,14 @@ func (f *importFile) preview(ctx context.Context, w io.Writer, show func(judged)
 		return err
 	}
 	_, _ = fmt.Fprintln(w)
-	if err := printList(w, false, shown, []column[judged]{
-		{"row", func(j judged) string { return strconv.Itoa(j.Row) }},
-		{"application", func(j judged) string { return j.Application }},
-		{"name", func(j judged) string { return j.Name }},
-		{"address", func(j judged) string { return j.Address }},
-		{"label", func(j judged) string { return j.Label }},
-		{"verdict", func(j judged) string { return string(j.Verdict) }},
-		{"reason", func(j judged) string { return j.Reason }},
+	if err := printList(w, false, shown, []column[intake.Judged]{
+		{"row", func(j intake.Judged) string { return strconv.Itoa(j.Row) }},
+		{"application", func(j intake.Judged) string { return j.Application }},
+		{"name", func(j intake.Judged) string { return j.Name }},
+		{"address", func(j intake.Judged) string { return j.Address }},
+		{"label", func(j intake.Judged) string { return j.Label }},
+		{"verdict", func(j intake.Judged) string { return string(j.Verdict) }},
+		{"reason", func(j intake.Judged) string { return j.Reason }},
 	}); err != nil {
 		return err
 	}
@@ -178,11 +173,11 @@ func (f *importFile) preview(ctx context.Context, w io.Writer, show func(judged)
 		_, _ = fmt.Fprintf(w, "… and %d more rows; --limit, --verdict and --json show them\n", matched-limit)
 	}
 	_, _ = fmt.Fprintln(w)
-	if err := t.print(w); err != nil {
+	if err := printTally(w, t); err != nil {
 		return err
 	}
 	in := f.intake
-	_, err = fmt.Fprintf(w, "\nnothing was changed. To import: careerrelay import run %s --company %s --connection %s --reason '…'\n", quote(f.name), in.company.ID, in.connection)
+	_, err = fmt.Fprintf(w, "\nnothing was changed. To import: careerrelay import run %s --company %s --connection %s --reason '…'\n", quote(f.name), in.Company.ID, in.Connection)
 	return err
 }
 
@@ -191,7 +186,7 @@ func (f *importFile) printFile(w io.Writer) error {
 	form := slices.DeleteFunc([]string{v.Encoding, v.Delimiter, v.Sheet, fmt.Sprintf("header in row %d", v.Header)}, func(s string) bool { return s == "" })
 	var used []string
 	for _, name := range append(table.Names(), table.Kept) {
-		for _, c := range f.intake.sheet.Columns {
+		for _, c := range f.intake.Sheet.Columns {
 			if c.Name == name {
 				used = append(used, name+" = "+c.Header)
 			}

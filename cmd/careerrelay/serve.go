@@ -213,7 +213,7 @@ func (v *server) worker() *jobs.Worker {
 
 func (v *server) deps() web.Deps {
 	return web.Deps{
-		Now: v.db.Now, Log: v.log, Tenants: v.tenants, Open: v.connector, Inbox: v.db, People: v.db, Desk: v.db, Accounts: v.db,
+		Now: v.db.Now, Log: v.log, Tenants: v.tenants, Open: v.connector, Inbox: v.db, People: v.db, Desk: v.db, Files: v.db, Accounts: v.db,
 		Clerk: v.clerk(), Terms: terms(v.tenants, v.letters),
 		Letters: v.letters.get, Ready: v.problems, PublicURL: v.publicURL, OpsToken: ats.Secret(v.opsToken), Version: version,
 		Metrics: v.metrics, DemoUser: v.demoUser,

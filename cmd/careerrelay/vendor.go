@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"os"
@@ -105,7 +106,8 @@ func vendorTry() *cobra.Command {
 		Use: "try VENDOR|FOLDER SAMPLE", Short: "Decode a payload by a connector and print the events, or what is wrong",
 		Long: `Decode a payload by a shipped vendor or by the connector.yaml in a folder, also one
 outside this repository. SAMPLE is the name of one of its samples or a file. No
-signature is asked for and no API is called.`,
+signature is asked for and no API is called. Which rule decided, and which fields
+the payload leaves empty, is said on the side.`,
 		Args: cobra.ExactArgs(2), Example: "  careerrelay vendor try ./configs/acme-ats payload.json\n  careerrelay vendor try greenhouse rejected",
 	}
 	c.RunE = func(cmd *cobra.Command, args []string) error {
@@ -129,6 +131,9 @@ signature is asked for and no API is called.`,
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), "the vendor's test delivery: answered with success, no event")
 			return err
 		}
+		if reasons, err := conn.Explain(p); err == nil {
+			explain(cmd.ErrOrStderr(), reasons)
+		}
 		events, err := conn.Decode(p)
 		if err != nil {
 			return err
@@ -140,6 +145,25 @@ signature is asked for and no API is called.`,
 		return printJSON(cmd.OutOrStdout(), events)
 	}
 	return c
+}
+
+// explain says which rules decided. It goes to where errors go, so that the
+// events stay what a program reads.
+func explain(w io.Writer, reasons []mapping.Reason) {
+	for i, r := range reasons {
+		where := ""
+		if len(reasons) > 1 {
+			where = fmt.Sprintf("item %d: ", i+1)
+		}
+		if r.Rule < 0 {
+			_, _ = fmt.Fprintf(w, "%s%s\n", where, r.Says)
+			continue
+		}
+		_, _ = fmt.Fprintf(w, "%sevents[%d] applies (%s): when %s\n", where, r.Rule, r.Says, strings.Join(strings.Fields(r.When), " "))
+		if len(r.Empty) > 0 {
+			_, _ = fmt.Fprintf(w, "%sempty: %s\n", where, strings.Join(r.Empty, " "))
+		}
+	}
 }
 
 // connectorFolder is a shipped vendor or a folder on disk.

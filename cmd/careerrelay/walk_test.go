@@ -37,6 +37,7 @@ type house struct {
 	lever    *levertest.Server
 	network  *relay.Simulator
 	redis    *jobstest.Server // nil when Redis runs in the process
+	client   *http.Client     // to vendors and recipients; nil for one that reaches everything
 	log      *lines
 }
 
@@ -138,7 +139,10 @@ func (h *house) start(values map[string]string) {
 		v, ok := values[name]
 		return v, ok
 	})
-	h.server = &server{settings: s, migrate: true, client: relay.NewHTTPClient(true), log: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	if h.client == nil {
+		h.client = relay.NewHTTPClient(true)
+	}
+	h.server = &server{settings: s, migrate: true, client: h.client, log: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	for address, l := range map[*string]*net.Listener{&s.listen: &h.server.public, &s.opsListen: &h.server.ops} {
 		if err := listen(h.t.Context(), "127.0.0.1:0", l); err != nil {
 			h.t.Fatal(err)

@@ -324,11 +324,11 @@ func TestEndlessPages(t *testing.T) {
 				cursor = next
 			}
 			fault := ats.FaultOf(err)
-			switch {
-			case fault == ats.Busy:
+			if fault == ats.Busy {
 				time.Sleep(max(ats.WaitOf(err), time.Second))
 				continue
-			case fault == ats.TooLarge || fault == ats.Invalid:
+			}
+			if fault == ats.TooLarge || fault == ats.Invalid {
 				if p, ok := conn.(connectors.Pager); ok && p.More(cursor) {
 					t.Errorf("after %v the sweep goes on", err)
 				}

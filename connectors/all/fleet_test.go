@@ -53,21 +53,29 @@ var rules = map[string]func(*vendor) error{
 }
 
 func TestFleet(t *testing.T) {
-	for _, v := range fleet(t) {
-		for name, rule := range rules {
+	all, names, kept := fleet(t), slices.Sorted(maps.Keys(rules)), map[string]map[string]string{}
+	for _, v := range all {
+		kept[v.name] = map[string]string{}
+		for _, name := range names {
+			kept[v.name][name] = "-"
 			t.Run(v.name+"/"+name, func(t *testing.T) {
-				err := rule(v)
+				err := rules[name](v)
 				switch reason, excepted := exceptions[v.name][name]; {
 				case excepted && err == nil:
 					t.Errorf("the exception is no longer needed (%s): remove it", reason)
 				case excepted:
+					kept[v.name][name] = "except"
 					t.Skipf("excepted: %s", reason)
 				case err != nil:
+					kept[v.name][name] = "BROKEN"
 					t.Error(err)
+				default:
+					kept[v.name][name] = "ok"
 				}
 			})
 		}
 	}
+	certificate(t, all, names, kept)
 }
 
 // TestGolden compares what each sample means with what was read and accepted.
@@ -279,6 +287,9 @@ func (v *vendor) checkFile() error {
 // headings are what a README must have: who switches it on reads only these.
 var headings = []string{"## Switching it on", "## What it does not send", "## Not verified"}
 
+// asks are the words by which a guide names events, scopes or permissions.
+var asks = regexp.MustCompile(`(?i)event|scope|permission|right|trigger|権限|イベント|column|workflow|when `)
+
 func (v *vendor) checkReadme() error {
 	text, err := fs.ReadFile(v.folder, "README.md")
 	if err != nil {
@@ -288,6 +299,20 @@ func (v *vendor) checkReadme() error {
 	for _, h := range headings {
 		if !strings.Contains(string(text), "\n"+h+"\n") {
 			errs = append(errs, fmt.Errorf("README.md: no %q", h))
+		}
+	}
+	_, guide, _ := strings.Cut(string(text), "\n## Switching it on\n")
+	guide, _, _ = strings.Cut(guide, "\n## ")
+	for what, found := range map[string]bool{
+		"the connection as the company's file has it":    strings.Contains(guide, "vendor: "+v.name),
+		"the address that the vendor sends to":           !v.signs() || strings.Contains(guide, "/hooks/<company>/"),
+		"where the secret of webhooks goes":              !v.signs() || strings.Contains(guide, "secrets:"),
+		"where the key of the API goes":                  v.spec.Door != connectors.Poll || strings.Contains(guide, "env:"),
+		"how its files come in":                          v.spec.Door != connectors.File || strings.Contains(string(text), "careerrelay import"),
+		"which events or rights the vendor is asked for": v.spec.Door == connectors.File || asks.MatchString(guide),
+	} {
+		if !found {
+			errs = append(errs, fmt.Errorf("README.md: \"Switching it on\" lacks %s", what))
 		}
 	}
 	return errors.Join(errs...)

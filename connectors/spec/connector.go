@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -147,7 +148,7 @@ func Open(s Spec, env connectors.Env, decode func(any) error) (connectors.Connec
 	}
 	c, err := New(s, set)
 	if err == nil && s.Table != nil {
-		return &Tabular{c, env.Now}, nil
+		return &Tabular{Connector: c, now: env.Now}, nil
 	}
 	return c, err
 }
@@ -314,6 +315,9 @@ func (c *Connector) Statuses() (ok, denied int) {
 	}
 	return ok, denied
 }
+
+// Door is how most of the vendor's payloads arrive.
+func (c *Connector) Door() connectors.Door { return cmp.Or(c.spec.Door, connectors.Webhook) }
 
 // Hint implements connectors.Hinter.
 func (c *Connector) Hint() bool { return c.spec.Trust == "hint" }

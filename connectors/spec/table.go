@@ -141,10 +141,38 @@ func (s Spec) rowsOf(own table.Preset) (*rows, error) {
 // used concurrently.
 type Tabular struct {
 	*Connector
-	now func() time.Time
+	now  func() time.Time
+	here map[string]mapping.Outcome // labels that were explained for this file
 }
 
 var _ connectors.Reader = (*Tabular)(nil)
+
+// With returns a connector that knows more of one file than the connection does.
+// Its labels go into the rows that Explain returns, because whoever decodes them
+// later does not know them.
+func (t *Tabular) With(own table.Preset) (*Tabular, error) {
+	here, err := labels("outcomes", own.Outcomes)
+	if err = errors.Join(own.Validate(), err); err != nil {
+		return nil, ats.Errorf(ats.Invalid, "%w", err)
+	}
+	own.Outcomes = nil
+	c, r := *t.Connector, *t.rows
+	r.preset = r.preset.With(own)
+	c.rows = &r
+	return &Tabular{&c, t.now, here}, nil
+}
+
+// Explain returns a row with what its labels mean in this file.
+func (t *Tabular) Explain(b table.Body) table.Body {
+	if len(t.here) == 0 {
+		return b
+	}
+	b.Results = slices.Clone(b.Results)
+	for i, c := range b.Results {
+		b.Results[i].Means = string(t.here[fold(c.Label)])
+	}
+	return b
+}
 
 // Read implements connectors.Reader.
 func (t *Tabular) Read(file io.Reader) iter.Seq2[connectors.Payload, error] {
@@ -234,6 +262,9 @@ func (r *rows) outcome(results []table.Result) (mapping.Outcome, table.Result) {
 // label reads one cell: the company's own words first. A column that itself
 // means an outcome may only be ticked, or hold the date.
 func (r *rows) label(c table.Result) mapping.Outcome {
+	if o := mapping.Outcome(c.Means); slices.Contains(final, o) {
+		return o
+	}
 	if o, ok := r.own[fold(c.Label)]; ok {
 		return o
 	}

@@ -53,10 +53,12 @@ type Body struct {
 
 // A Result is one cell that says how an application ended, the most telling
 // first. Says is the column's name when the column itself means an outcome.
+// Means is set when somebody explained the label for this file.
 type Result struct {
 	Column string `json:"column"`
 	Label  string `json:"label"`
 	Says   string `json:"says,omitempty"`
+	Means  string `json:"means,omitempty"`
 }
 
 // RowHeader is the header of a payload that holds the number of its row. It is

@@ -510,3 +510,25 @@ CREATE TABLE leases (
 	owner      TEXT NOT NULL,
 	PRIMARY KEY (name, tick)
 );
+
+CREATE TABLE uploads (
+	id         TEXT PRIMARY KEY,
+	company    TEXT NOT NULL,
+	connection TEXT NOT NULL,
+	preset     TEXT NOT NULL,
+	sheet      TEXT NOT NULL,
+	size       BIGINT NOT NULL,
+	actor      TEXT NOT NULL,
+	created_at BIGINT NOT NULL,
+	expires_at BIGINT NOT NULL,
+	content    BYTES NOT NULL
+);
+--pg ALTER TABLE uploads ALTER COLUMN content SET STORAGE EXTERNAL;
+CREATE INDEX uploads_company ON uploads (company, id);
+
+CREATE TABLE presets (
+	company TEXT NOT NULL,
+	name    TEXT NOT NULL,
+	preset  TEXT NOT NULL,
+	PRIMARY KEY (company, name)
+);

@@ -83,23 +83,34 @@ var holdTests = map[string]func(*testing.T, *bench){
 			t.Errorf("got %+v (%v)", done, err)
 		}
 	},
-	"who imported a list does not release it": func(t *testing.T, b *bench) {
-		b.hear(t, "acme", b.rejection("a1"))
-		m := b.mailOf(t, "a1")
-		if _, err := b.StopMails(t.Context(), order(record.Filter{ID: m.ID})); err != nil {
-			t.Fatal(err)
-		}
+	"who imported a long list does not release it": func(t *testing.T, b *bench) {
 		batch, err := b.StartImport(t.Context(), record.Import{Actor: operator, Company: "acme", Connection: "main", File: "f", Reason: "x"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.exec(t, `UPDATE mails SET batch = $1, reason = $2 WHERE id = $3`, batch, sending.CodeCold, m.ID)
-		if done, err := b.ReleaseMails(t.Context(), order(record.Filter{Batch: batch})); err != nil || done.Changed != 0 || done.Skipped[record.SkipImporter] != 1 {
-			t.Errorf("the importer: got %+v (%v)", done, err)
+		add := func(n int) {
+			for range n {
+				id := b.id("a")
+				b.hear(t, "acme", b.rejection(id))
+				m := b.mailOf(t, id)
+				if _, err := b.StopMails(t.Context(), order(record.Filter{ID: m.ID})); err != nil {
+					t.Fatal(err)
+				}
+				b.exec(t, `UPDATE mails SET batch = $1, reason = $2 WHERE id = $3`, batch, sending.CodeCold, m.ID)
+			}
 		}
 		o := order(record.Filter{Batch: batch})
-		o.Actor = first
-		if done, err := b.ReleaseMails(t.Context(), o); err != nil || done.Changed != 1 {
+		o.DryRun = true
+		add(record.Alone)
+		if done, err := b.ReleaseMails(t.Context(), o); err != nil || done.Changed != record.Alone {
+			t.Errorf("a short list: got %+v (%v)", done, err)
+		}
+		add(1)
+		if done, err := b.ReleaseMails(t.Context(), o); err != nil || done.Changed != 0 || done.Skipped[record.SkipImporter] != record.Alone+1 {
+			t.Errorf("a long list: got %+v (%v)", done, err)
+		}
+		o.Actor, o.DryRun = first, false
+		if done, err := b.ReleaseMails(t.Context(), o); err != nil || done.Changed != record.Alone+1 {
 			t.Errorf("somebody else: got %+v (%v)", done, err)
 		}
 	},

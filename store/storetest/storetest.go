@@ -25,7 +25,7 @@ import (
 func Run(t *testing.T, fresh func(tb testing.TB) store.Options) {
 	for _, group := range []map[string]func(*testing.T, *bench){
 		deliveryTests, applicationTests, mergeTests, volumeTests, mailTests, settleTests, feedbackTests, jobTests, listTests, orderTests,
-		registrationTests, personTests, auditTests, userTests, keyTests, migrationTests, backupTests, importTests, cursorTests, vaultTests, subscriptionTests,
+		registrationTests, personTests, auditTests, userTests, keyTests, migrationTests, backupTests, importTests, uploadTests, cursorTests, vaultTests, subscriptionTests,
 		batchTests, graveTests, holdTests,
 	} {
 		for name, test := range group {

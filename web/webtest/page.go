@@ -248,3 +248,29 @@ func (p *Page) Screenshot(path string) {
 	check(p.t, os.MkdirAll(filepath.Dir(path), 0o750))
 	check(p.t, os.WriteFile(path, png, 0o600))
 }
+
+// Choose gives a file of this machine to a field for files, as a person does in
+// the window that it opens.
+func (p *Page) Choose(selector, path string) {
+	p.t.Helper()
+	var document struct{ Root struct{ NodeID int } }
+	p.do("DOM.getDocument", map[string]any{}, &document)
+	var field struct{ NodeID int }
+	p.do("DOM.querySelector", map[string]any{"nodeId": document.Root.NodeID, "selector": selector}, &field)
+	if field.NodeID == 0 {
+		p.t.Fatalf("no field for files at %s on %s", selector, p.URL())
+	}
+	p.do("DOM.setFileInputFiles", map[string]any{"nodeId": field.NodeID, "files": []string{path}}, nil)
+}
+
+// Select sets the answer of a select, also where the page has no script.
+func (p *Page) Select(selector, value string) {
+	p.t.Helper()
+	quoted, err := json.Marshal([]string{selector, value})
+	check(p.t, err)
+	var found bool
+	p.Eval(`(([s, v]) => { const e = document.querySelector(s); if (e) e.value = v; return !!e && e.value === v })(`+string(quoted)+`)`, &found)
+	if !found {
+		p.t.Fatalf("no answer %s at %s on %s", value, selector, p.URL())
+	}
+}
