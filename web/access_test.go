@@ -4,10 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"fmt"
+	"html"
 	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -386,6 +387,66 @@ func TestARecruiterWorks(t *testing.T) {
 	}
 }
 
+// TestNobodyIsOfferedWhatIsRefused follows every link of every page and sends
+// every form that a page offers, empty.
+func TestNobodyIsOfferedWhatIsRefused(t *testing.T) {
+	o := newOffice(t)
+	o.seed()
+	o.rerun()
+	o.must(o.store.AskRelease(t.Context(), record.System, "northwind", "a test"))
+	offered := regexp.MustCompile(`(href|action|formaction)="(/[^"]*)"`)
+	for _, u := range []record.User{
+		{Name: "vera", Role: record.Viewer}, {Name: "rei", Role: record.Recruiter, Company: "acme"}, {Name: "ken", Role: record.Recruiter, Company: "northwind"}, {Name: "omar", Role: record.Operator},
+	} {
+		g := o.guest(u, "")
+		o.cookie = g.session
+		seen, forms := map[string]string{}, 0
+		for name, path := range o.paths() {
+			p := o.show(path, "en")
+			if p.code != http.StatusOK {
+				continue
+			}
+			for _, m := range offered.FindAllStringSubmatch(p.body, -1) {
+				method, at := http.MethodGet, html.UnescapeString(m[2])
+				if m[1] != "href" {
+					method = http.MethodPost
+				}
+				at, _, _ = strings.Cut(at, "#")
+				if !strings.HasPrefix(at, "/logout") && seen[method+" "+at] == "" {
+					seen[method+" "+at] = name
+				}
+			}
+		}
+		for offer, name := range seen {
+			method, at, _ := strings.Cut(offer, " ")
+			if method == http.MethodPost {
+				forms++
+			}
+			if got := o.triesRoute(g, method, at); denied(got) || got.code >= 500 {
+				t.Errorf("%s offers %s %s: status %d", name, u.Name, offer, got.code)
+			}
+		}
+		if len(seen) < 20 || forms < 2 {
+			t.Errorf("%s was offered only %d links and forms, %d of them forms", u.Name, len(seen), forms)
+		}
+	}
+}
+
+// TestARecruiterStopsSeveral ends where a recruiter may look.
+func TestARecruiterStopsSeveral(t *testing.T) {
+	o := newOffice(t)
+	o.seed()
+	o.cookie = o.guest(record.User{Name: "ken", Role: record.Recruiter, Company: "northwind"}, "").session
+	got := o.postOps("/mails/cancel?company=northwind&state=stopped", url.Values{"reason": {"asked by the team"}})
+	to := got.header.Get("Location")
+	if got.code != http.StatusSeeOther || to != "/mails?company=northwind" {
+		t.Fatalf("status %d to %q\n%s", got.code, to, got.body)
+	}
+	if p := o.show(to, "en"); p.code != http.StatusOK {
+		t.Errorf("%s: status %d", to, p.code)
+	}
+}
+
 // TestScopes tries every route of the API with a token for everything but what
 // the route needs, and with one for nothing else.
 func TestScopes(t *testing.T) {
@@ -568,10 +629,11 @@ func (o *office) deeds(boss guest) map[string]deed {
 	vouched := func() {
 		o.must(o.store.AskRelease(ctx, record.Actor{Name: "user:who-admin", Role: record.Admin}, "northwind", "a test"))
 	}
+	samples := []string{o.mailOf("N-1").ID, o.mailOf("N-2").ID, o.mailOf("N-3").ID}
 	looked := func() {
 		vouched()
-		for i := range 3 {
-			o.must(o.store.Audit(ctx, record.Actor{Name: "user:boss"}, record.Audit{Verb: "reveal", Noun: "mail", Subject: o.mailOf(fmt.Sprint("N-", i+1)).ID, Company: "northwind", Reason: "a test"}))
+		for _, id := range samples {
+			o.must(o.store.Audit(ctx, record.Actor{Name: "user:boss"}, record.Audit{Verb: "reveal", Noun: "mail", Subject: id, Company: "northwind", Reason: "a test"}))
 		}
 	}
 	rights := o.rights()

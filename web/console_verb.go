@@ -195,8 +195,11 @@ func (k *console) carryOut(v verb) showing {
 			return k.showVerb(c, s, v, http.StatusConflict, o.Reason, s.t("verb.nothing"))
 		}
 		to := "/batches/" + url.PathEscape(done.Batch)
-		if done.Batch == "" {
+		switch {
+		case done.Batch == "":
 			to = "/" + v.noun.Path + "/" + url.PathEscape(done.IDs[0])
+		case !s.Sees("/batches/:id"):
+			to = "/" + v.noun.Path + "?company=" + url.QueryEscape(s.Who.Company)
 		}
 		c.Redirect(http.StatusSeeOther, to)
 		return nil
