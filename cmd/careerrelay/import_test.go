@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -406,13 +407,13 @@ func TestAnImportByAPreset(t *testing.T) {
 	d := openDesk(t)
 	path := d.file("list.csv", "B1,佐藤 花子,hanako@example.jp,営業,ご縁なし,"+time.Now().AddDate(0, 0, -2).Format("2006/1/2"))
 	at := []string{"import", "preview", path, "--company", "acme", "--connection", "list"}
-	if code, _, errOut := d.call(t.Context(), append(at[:len(at):len(at)], "--preset", "HR")...); code != exitInput || !strings.Contains(errOut, "acme has no preset HR") {
+	if code, _, errOut := d.call(t.Context(), append(slices.Clip(at), "--preset", "HR")...); code != exitInput || !strings.Contains(errOut, "acme has no preset HR") {
 		t.Errorf("an unknown preset: %d %s", code, errOut)
 	}
 	if err := d.store().SavePreset(t.Context(), record.Actor{Name: "user:hana"}, record.Preset{Company: "acme", Name: "HR", Outcomes: map[string]string{"ご縁なし": "rejected"}}); err != nil {
 		t.Fatal(err)
 	}
-	for want, args := range map[string][]string{"unknown_label  1 ": at, "mail     1 ": append(at[:len(at):len(at)], "--preset", "HR")} {
+	for want, args := range map[string][]string{"unknown_label  1 ": at, "mail     1 ": append(slices.Clip(at), "--preset", "HR")} {
 		if code, out, errOut := d.call(t.Context(), args...); code != exitDone || !strings.Contains(out, want) {
 			t.Errorf("%v: %d %s\n%s", args, code, errOut, out)
 		}
