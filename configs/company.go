@@ -50,6 +50,7 @@ func readCompany(path string, lookup func(string) (string, bool)) (*companySourc
 		f.resolve(get(m, "api_key"), "mail.api_key")
 		s.templates = s.folder(get(m, "templates"), "mail.templates")
 	}
+	f.resolve(get(get(f.root, "alerts"), "slack"), "alerts.slack")
 	if all := get(f.root, "connections"); all != nil && all.Kind == yaml.MappingNode {
 		for pair := range slices.Chunk(all.Content, 2) {
 			path := join("connections", pair[0].Value)
@@ -197,7 +198,7 @@ func (s *companySource) company(recipients map[string]relay.Recipient, validate 
 	for _, part := range []struct {
 		path  string
 		value interface{ Validate() error }
-	}{{"mail.", c.Mail}, {"sending.", c.Sending}, {"relay.policy.", c.Relay.Policy}, {"retention.", c.Retention}} {
+	}{{"mail.", c.Mail}, {"sending.", c.Sending}, {"relay.policy.", c.Relay.Policy}, {"retention.", c.Retention}, {"alerts.", c.Alerts}} {
 		f.report(part.path, part.value.Validate())
 	}
 	f.checkRecipients(c.Relay, recipients)

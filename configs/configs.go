@@ -4,6 +4,7 @@ package configs
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"io/fs"
 	"time"
 
@@ -64,6 +65,17 @@ func (c *Company) Provider() relay.Party {
 	return p
 }
 
+// BusinessDays is the company's calendar for counting days on which work is
+// done. A company that sends at every hour works from Monday to Friday all the
+// same.
+func (c *Company) BusinessDays() sending.Calendar {
+	s := c.Sending
+	if s.Window.Always() {
+		s.Window = sending.Defaults().Window
+	}
+	return sending.NewCalendar(s, c.Zone())
+}
+
 // A RelayMode says how a company takes part in the relay.
 type RelayMode string
 
@@ -116,14 +128,48 @@ func (r Retention) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Alerts is who is told.
+// Alerts is who is told about a company.
 type Alerts struct {
-	To ats.Email `yaml:"to"`
+	To    ats.Email  `yaml:"to"`
+	Slack ats.Secret `yaml:"slack"` // the address of an incoming webhook
+}
+
+// Validate reports every problem in a.
+func (a Alerts) Validate() error {
+	if a.Slack != "" && !relay.Safe(string(a.Slack)) {
+		return errors.New("slack: want the https address of an incoming webhook")
+	}
+	return nil
+}
+
+// Duty is who is told about all companies and about the service itself.
+type Duty struct {
+	Alerts  `yaml:",inline"`
+	From    ats.Email   `yaml:"from"` // of the service's own mails, at its own transport
+	Locale  string      `yaml:"locale"`
+	Webhook *relay.Hook `yaml:"webhook"`
+	// Certificate is whether the certificate of PUBLIC_URL is looked at.
+	Certificate bool `yaml:"certificate"`
+}
+
+// Validate reports every problem in d.
+func (d Duty) Validate() error {
+	err := d.Alerts.Validate()
+	if d.Webhook == nil {
+		return err
+	}
+	if wrong := d.Webhook.Validate(); wrong != nil {
+		for _, e := range split(wrong) {
+			err = errors.Join(err, fmt.Errorf("webhook.%w", e))
+		}
+	}
+	return err
 }
 
 // Shared is what all companies share: configs/relay.yaml and configs/texts.
 type Shared struct {
 	Operator   Operator                   `yaml:"operator"`
+	Alerts     Duty                       `yaml:"alerts"`
 	Recipients map[string]relay.Recipient `yaml:"recipients"`
 	Access     access.Settings            `yaml:"access"` // of the console
 	Texts      consent.Texts              `yaml:"-"`

@@ -18,6 +18,9 @@ type Connection struct {
 	// Paused connections take deliveries, but nothing follows from them.
 	Paused bool `yaml:"paused"`
 	Poll   Poll `yaml:"poll"`
+	// Silence is after how many business days without news somebody is told; 0
+	// for never.
+	Silence int `yaml:"silence"`
 	// Own holds the connector.yaml of a vendor that only this company has; nil
 	// for the vendors of the program.
 	Own fs.FS `yaml:"-"`
@@ -34,7 +37,7 @@ type Poll struct {
 
 // ownKeys are the keys that Connection itself reads. A vendor gets them only if
 // its settings type has them too.
-var ownKeys = []string{"vendor", "quarantine", "paused", "poll", "connector"}
+var ownKeys = []string{"vendor", "quarantine", "paused", "poll", "silence", "connector"}
 
 // Decode fills v, a vendor's settings type, strictly from the file: an unknown
 // key is an error with file and line. A connection that was not loaded from a

@@ -58,6 +58,7 @@ func TestConnectionFillsTheVendorsSettings(t *testing.T) {
     quarantine: 0
     poll: {every: 5m}
     paused: true
+    silence: 0
     map: {candidate.email: .body.mail}
     events:
       - when: |
@@ -86,14 +87,14 @@ func TestConnectionFillsTheVendorsSettings(t *testing.T) {
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(table.Preset{})); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	if c.Vendor != "lever" || c.Quarantine != 0 || !c.Paused || c.Poll.Every.Std() != 5*time.Minute {
+	if c.Vendor != "lever" || c.Quarantine != 0 || !c.Paused || c.Silence != 0 || c.Poll.Every.Std() != 5*time.Minute {
 		t.Errorf("got %s, quarantine %s, paused %t, poll %s", c.Vendor, c.Quarantine, c.Paused, c.Poll.Every)
 	}
 }
 
 func TestConnectionHasDefaults(t *testing.T) {
 	_, c := connection(t, "    vendor: generic\n    secrets: [env:HOOK]\n")
-	if c.Quarantine.Std() != 72*time.Hour || c.Paused || c.Poll.Every.Std() != 15*time.Minute {
+	if c.Quarantine.Std() != 72*time.Hour || c.Paused || c.Silence != 10 || c.Poll.Every.Std() != 15*time.Minute {
 		t.Errorf("got quarantine %s, paused %t, poll %s", c.Quarantine, c.Paused, c.Poll.Every)
 	}
 	var lean struct {

@@ -25,6 +25,7 @@ var companyFile = &shape{
 		}}},
 		{key: "alerts", shape: shape{about: "Who is told when a person must look.", fields: []field{
 			{key: "to", required: true, shape: shape{kind: email}},
+			{key: "slack", shape: shape{kind: secret, about: "The address of an incoming webhook of Slack, or of another service that takes the same."}},
 		}}},
 	},
 }
@@ -73,6 +74,7 @@ var connectionKeys = &shape{open: true, fields: []field{
 	}}},
 	{key: "quarantine", preset: "72h", shape: shape{kind: duration, about: "How long deliveries with a bad signature are kept; 0 refuses them unkept."}},
 	{key: "paused", preset: "false", shape: shape{kind: truth, about: "Take deliveries, but do not work on them."}},
+	{key: "silence", preset: "10", shape: shape{kind: days, about: "Business days without news after which somebody is told; 0 for never. A connection that never had any is not missed."}},
 }}
 
 // secretKeys are the keys of a connection that hold secrets, at any depth.
@@ -176,6 +178,17 @@ var sharedFile = &shape{
 			{key: "address", required: true, shape: shape{kind: oneLine}},
 			{key: "privacy", required: true, shape: shape{kind: website, about: "The privacy notice."}},
 		}}},
+		{key: "alerts", shape: shape{about: "Who is told about all companies and about the service itself.", fields: []field{
+			{key: "to", shape: shape{kind: email}},
+			{key: "from", shape: shape{kind: email, about: "Whom the service's own mails come from; they need SENDGRID_API_KEY."}},
+			{key: "locale", preset: "ja", shape: shape{words: []string{"ja", "en"}}},
+			{key: "slack", shape: shape{kind: secret, about: "The address of an incoming webhook of Slack, or of another service that takes the same."}},
+			{key: "webhook", shape: shape{about: "A signed webhook in the form of Standard Webhooks.", fields: []field{
+				{key: "url", required: true, shape: shape{kind: oneLine, about: "https, or http on this machine."}},
+				{key: "secrets", required: true, shape: shape{list: &shape{kind: secret}, about: "What it is signed with; the first signs."}},
+			}}},
+			{key: "certificate", preset: "true", shape: shape{kind: truth, about: "Whether the certificate of PUBLIC_URL is looked at."}},
+		}}},
 		{key: "recipients", shape: shape{about: "Who receives profiles.", each: &shape{fields: []field{
 			{key: "name", required: true, shape: names("The recipient's name.")},
 			{key: "url", shape: shape{kind: oneLine, about: "Where profiles are handed over: https, or http on this machine."}},
@@ -183,6 +196,7 @@ var sharedFile = &shape{
 			{key: "connection", shape: shape{kind: oneLine, about: "In place of url and secrets: the company/connection into whose ATS candidates are put."}},
 			{key: "job", shape: shape{kind: oneLine, about: "With connection: the id of the job there; careerrelay vendor jobs lists them."}},
 			{key: "licence", required: true, shape: shape{kind: oneLine, about: "The number of the recipient's licence or notification."}},
+			{key: "licence_until", shape: shape{kind: date, about: "The licence's last day. After it nothing is handed over."}},
 			{key: "address", required: true, shape: shape{kind: oneLine}},
 			{key: "representative", required: true, shape: shape{kind: oneLine}},
 			{key: "contact", required: true, shape: shape{kind: oneLine}},

@@ -165,6 +165,9 @@ var (
 	count = &kind{"a whole number, 1 or more", map[string]any{"type": "integer", "minimum": 1}, func(n *yaml.Node) bool {
 		return n.ShortTag() == "!!int" && number(n)
 	}}
+	days = &kind{"a whole number, 0 or more", map[string]any{"type": "integer", "minimum": 0}, func(n *yaml.Node) bool {
+		return n.ShortTag() == "!!int" && (n.Value == "0" || number(n))
+	}}
 	factor = &kind{"a number, 1 or more", map[string]any{"type": "number", "minimum": 1}, func(n *yaml.Node) bool {
 		return (n.ShortTag() == "!!int" || n.ShortTag() == "!!float") && number(n)
 	}}

@@ -64,6 +64,9 @@ func (f *file) readRelay(to *Shared) {
 	all := get(f.root, "recipients")
 	f.resolve(all, "recipients")
 	f.resolve(get(f.root, "access"), "access")
+	for _, key := range []string{"slack", "webhook"} {
+		f.resolve(get(get(f.root, "alerts"), key), join("alerts", key))
+	}
 	var read Shared
 	f.decode(f.root, "", &read)
 	if !f.known("operator") {
@@ -72,6 +75,10 @@ func (f *file) readRelay(to *Shared) {
 	f.report("access.", read.Access.Validate())
 	if !f.known("access") {
 		to.Access = read.Access
+	}
+	f.report("alerts.", read.Alerts.Validate())
+	if !f.known("alerts") {
+		to.Alerts = read.Alerts
 	}
 	for _, id := range slices.Sorted(maps.Keys(read.Recipients)) {
 		r, at := read.Recipients[id], join("recipients", id)

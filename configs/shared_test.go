@@ -78,6 +78,32 @@ func TestSharedFiles(t *testing.T) {
 	}
 }
 
+func TestWhoIsTold(t *testing.T) {
+	f := newFolder(t)
+	f.set("SLACK", "https://hooks.example.jp/services/T0/x")
+	f.write("relay.yaml", sharedText+`    licence_until: 2027-03-31
+alerts:
+  to: duty@example.jp
+  from: alerts@example.jp
+  slack: env:SLACK
+  webhook: {url: https://ops.example.jp/alerts, secrets: [env:NET]}
+`)
+	tenants := f.tenants()
+	if errs := f.short(tenants.SharedStatus()).Errors; len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	d := tenants.Shared().Alerts
+	if string(d.To) != "duty@example.jp" || string(d.From) != "alerts@example.jp" || string(d.Slack) != "https://hooks.example.jp/services/T0/x" || d.Locale != "ja" || !d.Certificate {
+		t.Errorf("got %+v", d)
+	}
+	if d.Webhook == nil || d.Webhook.URL != "https://ops.example.jp/alerts" || string(d.Webhook.Secrets[0]) != "whsec_bmV0d29yay1uZXR3b3JrLW5ldHdvcmstbmV0d29yay0x" {
+		t.Errorf("got %+v", d.Webhook)
+	}
+	if got := tenants.Shared().Recipients["network"].LicenceEnds().UTC(); !got.Equal(time.Date(2027, 3, 31, 15, 0, 0, 0, time.UTC)) {
+		t.Errorf("the licence ends at %v", got)
+	}
+}
+
 func TestShippedTextsAreComplete(t *testing.T) {
 	f := newFolder(t)
 	texts := f.tenants().Shared().Texts
@@ -131,6 +157,9 @@ func TestMistakesInSharedFiles(t *testing.T) {
 		"an unknown variable":               {"texts/newsletter.yaml", "from {{company_name}}", "from {{company}}", []string{"texts/newsletter.yaml:4: en: {{company}} is not a variable; have company_name, recipient_name, licence"}},
 		"one language only":                 {"texts/newsletter.yaml", "en: I want mail from {{company_name}}.\n", "", []string{"texts/newsletter.yaml:1: en: required: text"}},
 		"other words than shipped":          {"texts/newsletter.yaml", `"7"`, `"2026-11-01"`, []string{"texts/newsletter.yaml:3: ja: other words under the version 2026-11-01; give a changed text a new version", "texts/newsletter.yaml:4: en: other words under the version 2026-11-01; give a changed text a new version"}},
+		"a licence without a day":           {"relay.yaml", "    licence: 13", "    licence_until: soon\n    licence: 13", []string{"relay.yaml:11: recipients.network.licence_until: want a date such as 2026-12-31"}},
+		"alerts in clear text":              {"relay.yaml", "recipients:", "alerts: {webhook: {url: \"http://ops.example.jp\", secrets: [env:NET]}}\nrecipients:", []string{"relay.yaml:6: alerts.webhook.url: want https://…, or http:// on this machine"}},
+		"an alert that is not signed":       {"relay.yaml", "recipients:", "alerts: {webhook: {url: \"https://ops.example.jp\"}}\nrecipients:", []string{"relay.yaml:6: alerts.webhook.secrets: required: a list"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"github.com/career-relay/connector/mail"
 	"github.com/career-relay/connector/record"
 	"github.com/career-relay/connector/relay"
+	"github.com/career-relay/connector/rules/alerts"
 )
 
 // A Store keeps the jobs and what they work on.
@@ -24,6 +25,7 @@ type Store interface {
 	Referrals
 	Cursors
 	Subscriptions
+	Alarms
 
 	Delivery(ctx context.Context, id string) (record.Delivery, connectors.Delivery, error)
 	Accept(ctx context.Context, j record.Job, d record.Delivery, events []ats.Event, lim record.Limits, decide record.Decider) (record.Accepted, error)
@@ -67,11 +69,21 @@ type Referrals interface {
 	SettleWithdrawal(ctx context.Context, j record.Job, r record.Referral, o record.Outcome) error
 }
 
+// Alarms keeps the alerts and what is told about them.
+type Alarms interface {
+	Vitals(ctx context.Context) (record.Vitals, error)
+	Alarm(ctx context.Context, step func(open []alerts.Alert) []alerts.Change, channels func(alerts.Alert) []string) (told []alerts.Change, err error)
+	Notice(ctx context.Context, id string) (record.Notice, error)
+	PurgeAlerts(ctx context.Context) (deleted int, err error)
+}
+
 // Tenants are the configured companies.
 type Tenants interface {
 	Company(id string) (*configs.Company, error)
 	Companies() []*configs.Company
 	Shared() *configs.Shared
+	Status() []configs.Status
+	SharedStatus() configs.Status
 }
 
 // A Transport sends the mails of one company.
@@ -99,14 +111,22 @@ type Worker struct {
 	// Letters returns a company's letters.
 	Letters func(*configs.Company) (*mail.Templates, error)
 	// Terms says what a company's configuration allows to be run again.
-	Terms     record.Terms
-	Relay     *relay.Client
-	PublicURL string
-	Name      string // of this process, for leases
+	Terms record.Terms
+	// Post returns how the service's own mails about a company leave, and whom
+	// they come from; "" is the service itself.
+	Post func(ctx context.Context, company string) (Transport, ats.Email, error)
+	// Certificate returns when the certificate of PublicURL ends; nil where none
+	// is looked at.
+	Certificate func(ctx context.Context) (time.Time, error)
+	Relay       *relay.Client
+	PublicURL   string
+	Name        string // of this process, for leases
 	// Now is the clock of the store, which all processes share.
 	Now   func() time.Time
 	Log   *slog.Logger
 	Meter Meter
+
+	certificate certificate
 }
 
 // Run works until ctx ends, then waits for what is at work.

@@ -41,6 +41,7 @@ type lab struct {
 	clock  *clock
 	ats    *vendor
 	post   *post
+	bell   *post // of the service's own mails
 	office *office
 	logs   *journal
 	meter  *meter
@@ -56,7 +57,7 @@ func newLab(t testing.TB) *lab {
 
 func openLab(t testing.TB, c *clock) *lab {
 	t.Helper()
-	l := &lab{t: t, clock: c, ats: &vendor{secret: "right"}, post: &post{}, office: &office{companies: map[string]*configs.Company{}}, logs: &journal{}, meter: &meter{}}
+	l := &lab{t: t, clock: c, ats: &vendor{secret: "right"}, post: &post{}, bell: &post{}, office: &office{companies: map[string]*configs.Company{}}, logs: &journal{}, meter: &meter{}}
 	log := slog.New(slog.NewJSONHandler(l.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	db, err := store.Open(context.Background(), store.Options{Dir: t.TempDir(), Keys: [][]byte{bytes.Repeat([]byte{7}, 32)}, Migrate: true, Now: c.now, Log: log})
 	if err != nil {
@@ -72,8 +73,11 @@ func openLab(t testing.TB, c *clock) *lab {
 	l.Worker = &Worker{
 		Store: db, Tenants: l.office, Open: l.open,
 		Transport: func(*configs.Company) (Transport, error) { return Transport{Transport: l.post, Name: "fake"}, nil },
-		Letters:   func(*configs.Company) (*mail.Templates, error) { return letters, nil },
-		Relay:     &relay.Client{HTTP: http.DefaultClient, Now: db.Now}, PublicURL: "https://relay.example.test", Name: "lab",
+		Post: func(context.Context, string) (Transport, ats.Email, error) {
+			return Transport{Transport: l.bell, Name: "fake"}, "alerts@relay.example.test", nil
+		},
+		Letters: func(*configs.Company) (*mail.Templates, error) { return letters, nil },
+		Relay:   &relay.Client{HTTP: http.DefaultClient, Now: db.Now}, PublicURL: "https://relay.example.test", Name: "lab",
 		Now: db.Now, Log: log, Meter: l.meter,
 	}
 	return l
@@ -118,6 +122,7 @@ type office struct {
 	mu        sync.Mutex
 	companies map[string]*configs.Company
 	shared    configs.Shared
+	broken    []configs.Status // of files with mistakes
 }
 
 // open adds a company whose mails leave at once, from eight to eight on every
@@ -155,6 +160,10 @@ func (o *office) Companies() []*configs.Company {
 }
 
 func (o *office) Shared() *configs.Shared { return &o.shared }
+
+func (o *office) Status() []configs.Status { return o.broken }
+
+func (o *office) SharedStatus() configs.Status { return configs.Status{Company: "relay"} }
 
 // A vendor is an ATS whose payloads are our own events in JSON. What it can do
 // besides is switched on by setting the function.

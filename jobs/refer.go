@@ -28,6 +28,9 @@ func (w *Worker) refer(ctx context.Context, j record.Job) (record.JobState, erro
 	if !ok {
 		return "", ats.BusyFor(configWait, "recipient %s is not configured", r.Recipient)
 	}
+	if !recipient.Licensed(w.Now()) {
+		return "", ats.BusyFor(configWait, "the licence of %s ended on %s", r.Recipient, recipient.LicenceUntil)
+	}
 	m, err := w.Store.Membership(ctx, r.Registration)
 	if ats.FaultOf(err) == ats.NotFound {
 		return w.handed(ctx, j, r, record.Handed{State: record.ReferralCancelled, Reason: "the registration was erased", Job: record.Outcome{State: record.JobCancelled}})

@@ -75,7 +75,11 @@ func (w *Worker) recheck(ctx context.Context, p record.Posting, company *configs
 	if err := mail.Check(p.Message); err != nil {
 		return &record.Settlement{State: record.MailHeld, Stopped: true, Reason: "preflight: " + scrub(err), Job: record.Outcome{State: record.JobDone}}, nil
 	}
-	if p.Brake.ID != "" {
+	switch p.Brake.Kind {
+	case "":
+	case sending.BrakeBounces, sending.BrakeComplaints:
+		return w.wait(later(fateWait), sending.CodeBrake), nil
+	default:
 		// One mail may try whether the cause is gone, the others wait.
 		if probe, err := w.Store.ProbeBrake(ctx, p.Brake.ID); !probe || err != nil {
 			return w.wait(later(max(p.Brake.ProbeAt.Sub(w.Now()), time.Minute)), sending.CodeBrake), err
@@ -188,6 +192,10 @@ func (w *Worker) settlement(j record.Job, p record.Posting, attempt int, receipt
 // brakeWait is how long the mails of a company wait when its credentials were
 // refused; one of them then tries again.
 const brakeWait = 5 * time.Minute
+
+// fateWait is how long mails wait before they ask again whether a brake is off
+// that a person releases; the release makes them due at once.
+const fateWait = time.Hour
 
 // settlePauses are the times between tries to record what became of a mail
 // that may have left. They end before the lease does.

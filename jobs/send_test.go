@@ -304,6 +304,32 @@ func TestRefusedCredentialsPullTheBrakeAndOneMailProbes(t *testing.T) {
 	}
 }
 
+// A brake that the fate of the mails opened lets none through as a probe.
+func TestBouncesStopTheCompanyUntilAPersonReleasesIt(t *testing.T) {
+	l := newLab(t)
+	l.company().Sending.Window, l.company().Sending.Brake = sending.Window{}, sending.Brake{Batch: 1000, Factor: 1000}
+	for i := range 50 {
+		l.arrive(l.rejection(strconv.Itoa(i)))
+	}
+	l.until(l.clock.now().Add(soon))
+	for i := range 3 {
+		m := l.expect(strconv.Itoa(i), record.MailSent, "")
+		l.report(map[string]any{"event": "bounce", "type": "bounce", "sg_event_id": m.ID, "cr_send": m.SendID, "timestamp": l.clock.now().Unix()})
+	}
+	l.step()
+	l.arrive(l.rejection("late"))
+	l.until(l.clock.now().Add(12 * time.Hour))
+	l.expect("late", record.MailHeld, sending.CodeBrake)
+	if n := l.post.attempts(); n != 50 {
+		t.Fatalf("%d tries, want the 50 from before", n)
+	}
+	if err := l.db.ReleaseBrake(t.Context(), record.System, "acme", sending.BrakeBounces, "looked at"); err != nil {
+		t.Fatal(err)
+	}
+	l.step()
+	l.expect("late", record.MailSent, "")
+}
+
 // report delivers words of the mail provider.
 func (l *lab) report(events ...map[string]any) {
 	l.t.Helper()

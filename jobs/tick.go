@@ -38,6 +38,7 @@ func (w *Worker) chores() []chore {
 		{"clock", time.Minute, false, w.Store.SyncClock},
 		{"purge", 10 * time.Minute, true, w.purge},
 		{"renew", 10 * time.Minute, true, w.renew},
+		{"alerts", time.Minute, true, w.alarm},
 	}
 }
 
@@ -143,7 +144,8 @@ func (w *Worker) purge(ctx context.Context) error {
 		}
 		errs = append(errs, err)
 	}
-	return errors.Join(errs...)
+	_, err = w.Store.PurgeAlerts(ctx)
+	return errors.Join(append(errs, err)...)
 }
 
 // retentions is how long each company's data is kept: as its file says, or as it

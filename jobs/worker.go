@@ -72,6 +72,8 @@ func (w *Worker) run(ctx context.Context, j record.Job) (state record.JobState, 
 		return w.tellWithdrawal(ctx, j)
 	case record.BatchJob:
 		return w.batch(ctx, j)
+	case record.AlertJob:
+		return w.notice(ctx, j)
 	}
 	return "", ats.Errorf(ats.Invalid, "no such kind of job: %s", j.Kind)
 }

@@ -25,7 +25,7 @@ type Filter struct {
 	Connection  string
 	Vendor      string
 	State       string // state, or disposition of a delivery
-	Kind        string // kind of a job
+	Kind        string // kind of a job or of an alert
 	Purpose     string
 	Recipient   string
 	Fault       string // class of a job's error; "unexpected" for one without
@@ -56,6 +56,7 @@ var states = map[string][]string{
 	"referral":    {"waiting", "handed_over", "failed", "cancelled", "withdrawn"},
 	"consent":     {"given", "withdrawn"},
 	"batch":       {"running", "paused", "done", "cancelled", "interrupted"},
+	"alert":       {"open", "muted", "resolved"},
 }
 
 // States lists the states of a kind of row.

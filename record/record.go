@@ -171,6 +171,8 @@ const (
 
 	// WithdrawalJob tells a recipient that a referral was taken back.
 	WithdrawalJob = "withdrawal" // subject: a referral
+
+	AlertJob = "alert" // subject: a notice
 )
 
 // The queues. Bulk work never slows live work.
@@ -322,7 +324,7 @@ type Audit struct {
 type Brake struct {
 	ID         string    `json:"id"`
 	Company    string    `json:"company"`
-	Kind       string    `json:"kind"` // "credentials", "volume" or PollBrake
+	Kind       string    `json:"kind"` // "volume", "bounces", "complaints", "credentials" or PollBrake
 	Cause      string    `json:"cause"`
 	OpenedAt   time.Time `json:"opened_at"`
 	ProbeAt    time.Time `json:"probe_at,omitzero"`

@@ -1,14 +1,10 @@
 package relay
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -70,70 +66,19 @@ func (c *Client) post(ctx context.Context, r Recipient, id string, message any) 
 	if err != nil {
 		return Receipt{}, ats.Errorf(ats.Invalid, "handing over to %s: %w", r.ID, err)
 	}
-	once := *c.HTTP
-	once.CheckRedirect = stay
-	res, err := once.Do(req)
+	body, err := c.send(req, r.ID)
 	if err != nil {
-		return Receipt{}, unreached(r, err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	body, _ := io.ReadAll(io.LimitReader(res.Body, maxReceipt+1)) // the status has decided already
-	if err := c.verdict(r, res); err != nil {
 		return Receipt{}, err
 	}
 	return receipt(body), nil
 }
 
 func (c *Client) request(ctx context.Context, r Recipient, id string, message any) (*http.Request, error) {
-	if len(r.Secrets) == 0 {
-		return nil, errors.New("secrets: none to sign with")
-	}
 	body, err := json.Marshal(message)
 	if err != nil {
 		return nil, errors.New("the referral cannot be written as JSON")
 	}
-	now := c.Now()
-	signature, err := Sign(r.Secrets[0], id, now, body)
-	if err != nil {
-		return nil, fmt.Errorf("secrets[0]: %w", err)
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.URL, bytes.NewReader(body))
-	if err != nil {
-		return nil, errors.New("url: not readable")
-	}
-	req.Header = http.Header{
-		"Content-Type": {"application/json"}, "Accept": {"application/json"}, "User-Agent": {"careerrelay"},
-		headerID: {id}, headerTimestamp: {strconv.FormatInt(now.Unix(), 10)}, headerSignature: {signature},
-	}
-	return req, nil
-}
-
-// unreached classes the failure to get any answer.
-func unreached(r Recipient, err error) error {
-	if wrapped, ok := errors.AsType[*url.Error](err); ok {
-		err = wrapped.Err // without the address, which may hold a key
-	}
-	fault := ats.Busy
-	if ats.FaultOf(err) == ats.Denied {
-		fault = ats.Denied
-	}
-	return ats.Errorf(fault, "reaching %s: %w", r.ID, err)
-}
-
-// verdict classes an answer.
-func (c *Client) verdict(r Recipient, res *http.Response) error {
-	s := res.StatusCode
-	switch {
-	case s/100 == 2, s == http.StatusConflict:
-		return nil
-	case s == http.StatusUnauthorized, s == http.StatusForbidden:
-		return ats.Errorf(ats.Denied, "%s refuses our signature or us: status %d", r.ID, s)
-	case s/100 == 5, s == http.StatusTooManyRequests, s == http.StatusTooEarly, s == http.StatusRequestTimeout:
-		return ats.BusyFor(c.wait(res.Header.Get("Retry-After")), "%s is busy: status %d", r.ID, s)
-	case s/100 == 3:
-		return ats.Errorf(ats.Invalid, "%s sends us elsewhere: status %d; correct its url", r.ID, s)
-	}
-	return ats.Errorf(ats.Invalid, "%s does not take this referral: status %d", r.ID, s)
+	return c.signed(ctx, Hook{URL: r.URL, Secrets: r.Secrets}, id, body)
 }
 
 // wait reads Retry-After, seconds or a date; 0 when it says nothing.

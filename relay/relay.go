@@ -25,9 +25,11 @@ type Recipient struct {
 	Connection string `yaml:"connection" json:"connection,omitempty"`
 	Job        string `yaml:"job" json:"job,omitempty"`
 	Licence    string `yaml:"licence" json:"licence"`
-	Address    string `yaml:"address" json:"address"`
-	Head       string `yaml:"representative" json:"representative"`
-	Contact    string `yaml:"contact" json:"contact"`
+	// LicenceUntil is the licence's last day in Japan; "" when it has no end.
+	LicenceUntil string `yaml:"licence_until" json:"licence_until,omitempty"`
+	Address      string `yaml:"address" json:"address"`
+	Head         string `yaml:"representative" json:"representative"`
+	Contact      string `yaml:"contact" json:"contact"`
 }
 
 // Validate reports every problem in r, each with the path of its key. A person
@@ -38,34 +40,41 @@ func (r Recipient) Validate() error {
 		errs = append(errs, errors.New("name: required"))
 	}
 	errs = append(errs, r.way())
-	for i, s := range r.Secrets {
-		k, err := key(s)
-		if err == nil && len(k) < minKey {
-			err = fmt.Errorf("too short: want %d bytes or more behind whsec_", minKey)
-		}
-		if err != nil {
-			errs = append(errs, fmt.Errorf("secrets[%d]: %w", i, err))
-		}
-	}
+	errs = append(errs, Hook{Secrets: r.Secrets}.weak()...)
 	for _, f := range []struct{ key, value string }{{"licence", r.Licence}, {"address", r.Address}, {"representative", r.Head}, {"contact", r.Contact}} {
 		if f.value == "" {
 			errs = append(errs, fmt.Errorf("%s: required", f.key))
 		}
 	}
+	if _, err := time.Parse(time.DateOnly, r.LicenceUntil); r.LicenceUntil != "" && err != nil {
+		errs = append(errs, errors.New("licence_until: want a date such as 2027-03-31"))
+	}
 	return errors.Join(errs...)
+}
+
+// japan is where licences end at midnight. It has no summer time.
+var japan = time.FixedZone("JST", 9*60*60)
+
+// LicenceEnds is the moment at which the licence is over; zero for never.
+func (r Recipient) LicenceEnds() time.Time {
+	last, err := time.ParseInLocation(time.DateOnly, r.LicenceUntil, japan)
+	if err != nil {
+		return time.Time{}
+	}
+	return last.AddDate(0, 0, 1)
+}
+
+// Licensed reports whether r may receive profiles at now.
+func (r Recipient) Licensed(now time.Time) bool {
+	end := r.LicenceEnds()
+	return end.IsZero() || now.Before(end)
 }
 
 // way reports what is wrong with how profiles travel: signed to an address, or
 // into an ATS.
 func (r Recipient) way() error {
 	if r.Connection == "" {
-		var errs []error
-		if !safe(r.URL) {
-			errs = append(errs, errors.New("url: want https://…, or http:// on this machine"))
-		}
-		if len(r.Secrets) == 0 {
-			errs = append(errs, errors.New("secrets: required: at least one"))
-		}
+		errs := Hook{URL: r.URL, Secrets: r.Secrets}.missing()
 		if r.Job != "" {
 			errs = append(errs, errors.New("job: only with connection"))
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/record"
+	"github.com/career-relay/connector/rules/sending"
 )
 
 // probeAfter is how long a credentials brake lets nothing through before one
@@ -41,6 +42,72 @@ func (t *tx) easeVolume(ctx context.Context, company string) error {
 
 func (t *tx) closeBrakes(ctx context.Context, company, kind string) error {
 	_, err := t.exec(ctx, `UPDATE brakes SET resolved_at = $1 WHERE company = $2 AND kind = $3 AND resolved_at = 0`, micros(t.s.Now()), company, kind)
+	return err
+}
+
+// brakeFate opens the brakes of a company whose mails fare badly.
+func (t *tx) brakeFate(ctx context.Context, company string) error {
+	for kind, rate := range map[string]func(sending.Fate) (string, bool){sending.BrakeBounces: sending.Fate.Bounces, sending.BrakeComplaints: sending.Fate.Complaints} {
+		fate, counted, err := t.fate(ctx, company, kind)
+		if err != nil {
+			return err
+		}
+		if cause, trips := rate(fate); counted && trips {
+			if err := t.openBrake(ctx, company, kind, cause, time.Time{}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// fate counts what became of the company's newest mails that were sent since a
+// brake of the kind was last closed; while one is on, it need not be counted.
+func (t *tx) fate(ctx context.Context, company, kind string) (f sending.Fate, counted bool, err error) {
+	var on, closed int64
+	err = t.QueryRowContext(ctx, `SELECT coalesce(sum(CASE WHEN resolved_at = 0 THEN 1 ELSE 0 END), 0), coalesce(max(resolved_at), 0) FROM brakes WHERE company = $1 AND kind = $2`, company, kind).Scan(&on, &closed)
+	if err != nil || on > 0 {
+		return f, false, err
+	}
+	err = t.QueryRowContext(ctx, `
+		SELECT count(*), count(*) FILTER (WHERE delivery = 'bounced'), count(*) FILTER (WHERE delivery IN ('delivered', 'unsubscribed', 'complaint')), count(*) FILTER (WHERE delivery = 'complaint')
+		FROM (SELECT delivery FROM mails WHERE company = $1 AND state = 'sent' AND sent_at > $2 ORDER BY id DESC LIMIT $3 + 0) AS newest`,
+		company, closed, sending.FateWindow).Scan(&f.Accepted, &f.Bounced, &f.Delivered, &f.Complained)
+	return f, err == nil, err
+}
+
+// ReleaseBrake closes a brake that only a person closes. Mails that waited for
+// it are due at once, and the count begins anew.
+func (s *Store) ReleaseBrake(ctx context.Context, actor record.Actor, company, kind, reason string) error {
+	if kind != sending.BrakeBounces && kind != sending.BrakeComplaints {
+		return ats.Errorf(ats.Invalid, "the brake %q closes when its cause is gone; only %s and %s are released", kind, sending.BrakeBounces, sending.BrakeComplaints)
+	}
+	err := s.update(ctx, func(ctx context.Context, t *tx) error {
+		now := micros(s.Now())
+		var id string
+		err := t.QueryRowContext(ctx, `UPDATE brakes SET resolved_at = $1 WHERE company = $2 AND kind = $3 AND resolved_at = 0 RETURNING id`, now, company, kind).Scan(&id)
+		if errors.Is(err, sql.ErrNoRows) {
+			return ats.Errorf(ats.NotFound, "no brake %s is on for %s", kind, company)
+		}
+		if err != nil {
+			return err
+		}
+		const waited = `company = $2 AND state = 'held' AND stopped = 0 AND reason = $3`
+		n, err := t.exec(ctx, `UPDATE jobs SET due_at = $1, updated_at = $1 WHERE state = 'waiting' AND kind = 'mail' AND company = $2 AND due_at > $1 AND subject IN (SELECT id FROM mails WHERE `+waited+`)`,
+			now, company, sending.CodeBrake)
+		if err != nil {
+			return err
+		}
+		_, err = t.exec(ctx, `UPDATE mails SET due_at = $1, updated_at = $1 WHERE due_at > $1 AND `+waited, now, company, sending.CodeBrake)
+		if err != nil {
+			return err
+		}
+		t.dirty = n > 0
+		return t.audit(ctx, actor, record.Audit{Verb: "release", Noun: "brake", Subject: id, Company: company, Reason: reason, Detail: kind})
+	})
+	if err != nil && ats.FaultOf(err) == "" {
+		err = unavailable("releasing a brake", err)
+	}
 	return err
 }
 

@@ -110,6 +110,11 @@ func (t *tx) heed(ctx context.Context, company, id string, ref []byte, w mail.Fe
 	if err := t.proveSent(ctx, id, micros(w.At)); err != nil {
 		return err
 	}
+	if w.Kind == mail.Bounced || w.Kind == mail.Complaint {
+		if err := t.brakeFate(ctx, company); err != nil {
+			return err
+		}
+	}
 	switch {
 	case w.Kind == mail.Complaint, w.Kind == mail.Bounced && w.Permanent, w.Kind == mail.Dropped && w.Permanent:
 		return t.suppress(ctx, company, ref, ScopeAll, string(w.Kind))

@@ -166,8 +166,8 @@ const postingQuery = `
 		coalesce(b.id, ''), coalesce(b.kind, ''), coalesce(b.cause, ''), coalesce(b.opened_at, 0), coalesce(b.probe_at, 0)
 	FROM ` + mailTables + `
 		LEFT JOIN people p ON p.id = m.person_id
-		LEFT JOIN brakes b ON b.company = m.company AND b.kind = 'credentials' AND b.resolved_at = 0
-	WHERE m.id = $1`
+		LEFT JOIN brakes b ON b.company = m.company AND b.kind IN ('bounces', 'complaints', 'credentials') AND b.resolved_at = 0
+	WHERE m.id = $1 ORDER BY b.kind` // of several brakes the one that cannot be probed
 
 // Posting reads a mail for sending.
 func (s *Store) Posting(ctx context.Context, id string) (record.Posting, error) {

@@ -48,6 +48,9 @@ func (o *office) rights() map[string]right {
 	o.must(err)
 	batches, err := o.store.Batches(ctx, record.Filter{Limit: 1})
 	o.must(err)
+	told, err := o.store.Alerts(ctx, record.Filter{Company: "acme", State: "open", Limit: 1})
+	o.must(err)
+	alert := "/alerts/" + told[0].ID
 	file := o.listFile()
 	delivery, referral, consent, batch := deliveries[0].ID, referrals[0].ID, consents[0].ID, batches[0].ID
 	all := map[string]right{
@@ -70,7 +73,9 @@ func (o *office) rights() map[string]right {
 		"GET /dead-letters": {"V", "", false}, "GET /hold": {"V", "", false}, "GET /hold/brakes/:company": {"V", "/hold/brakes/northwind", false},
 		"POST /hold/brakes/:company/vouch": {"O", "/hold/brakes/northwind/vouch", false}, "POST /hold/brakes/:company/release": {"O", "/hold/brakes/northwind/release", false},
 		"GET /people/:id": {"V", "/people/" + app.PersonID, true}, "POST /people/:id/erase": {"O", "/people/" + app.PersonID + "/erase", true},
-		"GET /audit": {"V", "", false}, "GET /audit/export": {"V", "", false}, "GET /audit/verify": {"A", "", false},
+		"GET /alerts": {"V", "", false}, "GET /alerts/:id": {"V", alert, true}, "POST /alerts/:id/mute": {"O", alert + "/mute", true}, "POST /alerts/:id/unmute": {"O", alert + "/unmute", true},
+		"POST /companies/:id/release": {"O", "/companies/acme/release", true},
+		"GET /audit":                  {"V", "", false}, "GET /audit/export": {"V", "", false}, "GET /audit/verify": {"A", "", false},
 
 		"GET /companies/:id/files": {"O", "/companies/acme/files", true}, "POST /companies/:id/files": {"O", "/companies/acme/files", true}, "GET /files/:id": {"O", "/files/" + file, true},
 		"POST /files/:id/explain": {"O", "/files/" + file + "/explain", true}, "POST /files/:id/import": {"O", "/files/" + file + "/import", true}, "POST /files/:id/drop": {"O", "/files/none/drop", true},
@@ -114,7 +119,9 @@ func (o *office) rights() map[string]right {
 		"GET /audit": {"V", "", false}, "GET /audit/verify": {"A", "", false}, "GET /companies/status": {"VR", "", false}, "GET /brakes": {"VR", "", false},
 		"GET /companies/:id/files": {"O", "/companies/acme/files", true}, "POST /companies/:id/files": {"O", "/companies/acme/files", true}, "GET /companies/:id/presets": {"O", "/companies/acme/presets", true},
 		"GET /files/:id": {"O", "/files/" + file, true}, "POST /files/:id/explain": {"O", "/files/" + file + "/explain", true}, "POST /files/:id/import": {"O", "/files/" + file + "/import", true}, "POST /files/:id/drop": {"O", "/files/none/drop", true},
-		"POST /persons/find": {"V", "", false}, "POST /persons/:id/erase": {"O", "/persons/" + app.PersonID + "/erase", true},
+		"GET /alerts": {"V", "", false}, "GET /alerts/:id": {"V", alert, true}, "POST /alerts/:id/mute": {"O", alert + "/mute", true}, "POST /alerts/:id/unmute": {"O", alert + "/unmute", true},
+		"POST /brakes/release": {"O", "", false},
+		"POST /persons/find":   {"V", "", false}, "POST /persons/:id/erase": {"O", "/persons/" + app.PersonID + "/erase", true},
 		"GET /users": {"A", "", false}, "POST /users/:name/disable": {"A", "/users/none/disable", false}, "POST /users/:name/enable": {"A", "/users/none/enable", false},
 		"POST /users/:name/reset-factor": {"A", "/users/none/reset-factor", false}, "POST /users/:name/end-sessions": {"A", "/users/none/end-sessions", false},
 		"GET /sessions": {"A", "", false}, "POST /sessions/:id/end": {"A", "/sessions/none/end", false},
@@ -646,6 +653,9 @@ func (o *office) deeds(boss guest) map[string]deed {
 		"POST /mails/:id/reveal":              form("POST /mails/:id/reveal", because),
 		"POST /deliveries/:id/reveal":         form("POST /deliveries/:id/reveal", because),
 		"POST /consents/:id/withdraw":         form("POST /consents/:id/withdraw", because),
+		"POST /alerts/:id/mute":               form("POST /alerts/:id/mute", because),
+		"POST /alerts/:id/unmute":             form("POST /alerts/:id/unmute", because),
+		"POST /companies/:id/release":         {}, // TestBrakesAreReleased: it takes fifty mails to open one
 		"POST /people/:id/erase":              form("POST /people/:id/erase", with("sure", "yes")),
 		"POST /jobs/retry":                    {at: "/jobs/retry?company=acme&state=dead&kind=decode", form: because, reason: "a test", company: "acme"},
 		"POST /jobs/cancel":                   {at: "/jobs/cancel?company=acme&state=waiting&kind=decode", form: because, reason: "a test", company: "acme"},
@@ -723,6 +733,9 @@ func (o *office) deeds(boss guest) map[string]deed {
 		"POST /files/:id/explain":                {at: "/files/" + o.listFile() + "/explain", form: url.Values{"name": {"a test"}, "label": {"×"}, "means": {"rejected"}}, company: "acme"},
 		"POST /files/:id/import":                 {at: "/files/" + o.listFile() + "/import", form: url.Values{"reason": {"a test"}}, reason: "a test", company: "acme"},
 		"POST /files/:id/drop":                   {at: "/files/" + o.listFile() + "/drop", form: url.Values{}, company: "acme"},
+		"POST /api/v1/brakes/release":            {},
+		"POST /api/v1/alerts/:id/mute":           {at: strings.TrimPrefix(rights["POST /api/v1/alerts/:id/mute"].at, "/api/v1"), body: `{"reason":"a test"}`, reason: "a test", company: "acme"},
+		"POST /api/v1/alerts/:id/unmute":         {at: strings.TrimPrefix(rights["POST /api/v1/alerts/:id/unmute"].at, "/api/v1"), body: `{"reason":"a test"}`, reason: "a test", company: "acme"},
 	}
 	return all
 }

@@ -49,6 +49,7 @@ func (k *desk) apiRoutes() []apiRoute {
 		listRoute(k, batchNoun, "Batch", k.Desk.Batches, func(b record.Batch) string { return b.ID }),
 		listRoute(k, referralNoun, "Referral", k.Desk.Referrals, func(r record.Referral) string { return r.ID }),
 		listRoute(k, consentNoun, "Consent", k.Desk.Consents, func(c record.Consent) string { return c.ID }),
+		listRoute(k, alertNoun, "Alert", k.alerts, func(a alertRow) string { return a.ID }),
 		listRoute(k, auditNoun, "Audit", k.Desk.Audits, func(a record.Audit) string { return strconv.FormatInt(a.Seq, 10) }),
 		showRoute(deliveryNoun, "DeliveryDetail", k.delivery),
 		showRoute(applicationNoun, "ApplicationDetail", k.application),
@@ -57,6 +58,7 @@ func (k *desk) apiRoutes() []apiRoute {
 		showRoute(batchNoun, "BatchDetail", k.batch),
 		showRoute(referralNoun, "ReferralDetail", k.referral),
 		showRoute(consentNoun, "Consent", k.consent),
+		showRoute(alertNoun, "Alert", k.alert),
 		{
 			method: http.MethodGet, path: "/companies/status", id: "listCompanyStatus", role: record.Viewer, answer: "CompanyStatus", list: true,
 			summary: "The companies' files: which content is in force, and what is wrong with a newer one", do: k.listStatus,
@@ -64,6 +66,10 @@ func (k *desk) apiRoutes() []apiRoute {
 		{
 			method: http.MethodGet, path: "/brakes", id: "listBrakes", role: record.Viewer, query: []string{"company", "all"}, answer: "Brake", list: true,
 			summary: "Stops that need a person or a repair; with all=true also those of thirty days that were resolved", do: k.listBrakes,
+		},
+		{
+			method: http.MethodPost, path: "/brakes/release", id: "releaseBrake", role: record.Operator, body: "BrakeRelease", answer: "Done",
+			summary: "Let a company's mails go again after bounces or complaints; those that waited go at once", do: k.postRelease,
 		},
 		{
 			method: http.MethodGet, path: "/credits", id: "listCredits", role: record.Viewer, answer: "Account", list: true,
@@ -90,6 +96,12 @@ func (k *desk) apiRoutes() []apiRoute {
 	return append(routes,
 		because("/consents/{id}/withdraw", "withdrawConsent", "Done", "Take a consent back; hand-overs that wait are cancelled", k.withdraw),
 		because("/persons/{id}/erase", "erasePerson", "Done", "Destroy everything personal about a person. It cannot be undone", k.erase),
+		because("/alerts/{id}/mute", "muteAlert", "Alert", "Do not remind of an alert for a week; its end is told all the same", func(ctx context.Context, who record.Actor, id, reason string) (alertRow, error) {
+			return k.mute(ctx, who, id, reason, true)
+		}),
+		because("/alerts/{id}/unmute", "unmuteAlert", "Alert", "Remind of an alert again", func(ctx context.Context, who record.Actor, id, reason string) (alertRow, error) {
+			return k.mute(ctx, who, id, reason, false)
+		}),
 		because("/applications/{id}/reveal", "revealApplication", "Candidate", "Show who applied; noted in the audit log", k.revealCandidate).with(access.Reveal),
 		because("/mails/{id}/reveal", "revealMail", "Message", "Show a mail's exact content; noted in the audit log", k.revealMail).with(access.Reveal),
 		because("/deliveries/{id}/reveal", "revealDelivery", "Payload", "Show a delivery's payload as it came; noted in the audit log", k.revealDelivery).with(access.Reveal),

@@ -70,6 +70,7 @@ func (k *console) route(e *gin.Engine) {
 		"/companies": k.companyList, "/companies/:id": k.companyPage,
 		"/batches": k.batchList, "/batches/:id": k.batchPage, "/batches/:id/results.csv": k.results,
 		"/dead-letters": k.graves, "/hold": k.hold, "/hold/brakes/:company": k.brakePage,
+		"/alerts": k.alertList, "/alerts/:id": k.alertPage,
 		"/audit": k.auditList, "/people/:id": k.personPage,
 	} {
 		e.GET(path, k.page(record.Viewer, show))
@@ -84,6 +85,7 @@ func (k *console) route(e *gin.Engine) {
 	}
 	for path, do := range map[string]showing{
 		"/deliveries/:id/reveal": k.unlockPage(deliveryNoun), "/applications/:id/reveal": k.unlockPage(applicationNoun), "/mails/:id/reveal": k.unlockPage(mailNoun),
+		"/alerts/:id/mute": k.muteAlert(true), "/alerts/:id/unmute": k.muteAlert(false), "/companies/:id/release": k.releaseBrake,
 		"/consents/:id/withdraw": k.withdrawConsent, "/people/:id/erase": k.erasePerson,
 		"/batches/:id/pause": k.moveBatchPage("pause"), "/batches/:id/resume": k.moveBatchPage("resume"), "/batches/:id/cancel": k.moveBatchPage("cancel"),
 		"/mails/:id/edit": k.editPage, "/mails/:id/ask": k.askPage, "/hold/brakes/:company/vouch": k.vouch, "/hold/brakes/:company/release": k.releaseBraked,
@@ -319,10 +321,10 @@ func (s *sheet) Entries() []link {
 	open := s.Beat.Of("")
 	needs := map[string]int{
 		"hold": open.Mails["stopped"] + open.Mails["unclear"] + open.Mails["failed"], "dead-letters": open.Jobs["dead"],
-		"deliveries": open.Deliveries["parked"] + open.Deliveries["quarantined"], "referrals": open.Referrals["failed"], "companies": s.Broken,
+		"deliveries": open.Deliveries["parked"] + open.Deliveries["quarantined"], "referrals": open.Referrals["failed"], "companies": s.Broken, "alerts": len(s.Beat.Alerts),
 	}
 	var out []link
-	for _, name := range []string{"overview", "mailbox", "applications", "deliveries", "hold", "mails", "dead-letters", "jobs", "referrals", "consents", "credits", "batches", "companies", "audit", "users", "help"} {
+	for _, name := range []string{"overview", "alerts", "mailbox", "applications", "deliveries", "hold", "mails", "dead-letters", "jobs", "referrals", "consents", "credits", "batches", "companies", "audit", "users", "help"} {
 		l := link{Text: s.t("nav." + name), URL: "/" + name, Count: needs[name], Active: s.Nav == name}
 		if name == "overview" {
 			l.URL = "/"

@@ -27,6 +27,7 @@ var shapes = map[string]map[string]string{
 	"results":   {"waiting": "wait", "dispatched": "run", "running": "run", "done": "done", "dead": "stop", "cancelled": "none", "unclear": "ask", "skipped": "none", "gone": "none"},
 	"companies": {"live": "done", "dry_run": "none", "link_only": "none", "braked": "stop", "unheard": "warn", "mailbox": "warn", "stale": "warn", "broken": "stop", "keyless": "warn"},
 	"users":     {"on": "done", "off": "none", "lacking": "warn"},
+	"alerts":    {"open": "stop", "muted": "hold", "resolved": "done"},
 	"tries":     {"sending": "run", "sent": "done", "not_sent": "warn", "unclear": "ask", "failed": "stop"},
 	"slots":     {"earned": "done", "requested": "run", "candidate_proposed": "run", "meeting_held": "run", "hired": "done", "not_hired": "none", "consumed": "none", "returned": "wait", "expired": "none"},
 	"words":     {"processed": "run", "deferred": "wait", "delivered": "done", "blocked": "warn", "dropped": "stop", "bounced": "stop", "unsubscribed": "none", "complaint": "stop"},

@@ -17,6 +17,7 @@ import (
 	"github.com/career-relay/connector/configs"
 	"github.com/career-relay/connector/connectors"
 	"github.com/career-relay/connector/record"
+	"github.com/career-relay/connector/rules/alerts"
 )
 
 // A deliveryPage is one delivery and what became of it.
@@ -257,6 +258,7 @@ type companyPage struct {
 	Connections []connection
 	MailHook    string // address for the mail provider's events
 	Brakes      []record.Brake
+	Answers     []briefing
 	StopURL     string
 }
 
@@ -307,6 +309,9 @@ func (k *console) companyPage(c *gin.Context, s *sheet) error {
 		return err
 	}
 	if p.Row.Company != nil {
+		if p.Answers, err = k.answers(c.Request.Context(), p); err != nil {
+			return err
+		}
 		if p.Connections, err = k.connections(c, p.Row.Company); err != nil {
 			return err
 		}
@@ -408,7 +413,7 @@ type helpPage struct {
 }
 
 // runbook is where each alert is explained.
-const runbook = "https://github.com/career-relay/connector/blob/main/docs/runbook.md"
+const runbook = alerts.Runbook
 
 // Runbook is where each alert is explained.
 func (helpPage) Runbook() string { return runbook }

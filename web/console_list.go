@@ -13,6 +13,7 @@ import (
 
 	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/record"
+	"github.com/career-relay/connector/rules/alerts"
 )
 
 // A listPage is a list with its filter. The address is the truth: everything
@@ -163,7 +164,10 @@ func (p *listPage) narrow(q url.Values, f record.Filter) {
 			p.Views = append(p.Views, link{Text: p.State(p.Noun.Path, state), URL: p.address(q, "state", state), Active: f.State == state, Count: open[state]})
 		}
 	}
-	choices := map[string][]string{"order": {"", record.ByDue}, "since": spans, "kind": {record.DecodeJob, record.MailJob, record.ReferralJob, record.WithdrawalJob, record.FeedbackJob}, "purpose": p.purposes()}
+	choices := map[string][]string{"order": {"", record.ByDue}, "since": spans, "kind": {record.DecodeJob, record.MailJob, record.ReferralJob, record.WithdrawalJob, record.FeedbackJob, record.AlertJob}, "purpose": p.purposes()}
+	if p.Noun.Path == alertNoun.Path {
+		choices["kind"] = alertKinds()
+	}
 	for _, c := range p.firms.Companies() {
 		choices["company"] = append(choices["company"], c.ID)
 		if c.ID == f.Company {
@@ -208,6 +212,10 @@ func (p *listPage) value(word, value string) string {
 		return p.State(p.Noun.Path, value)
 	case "id", "person", "batch":
 		return p.Short(value)
+	case "kind":
+		if name := alerts.Name(alerts.Kind(value), p.Lang); name != "" {
+			return name
+		}
 	}
 	return p.known(word+"."+value, value)
 }

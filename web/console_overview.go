@@ -105,10 +105,10 @@ func (p *overviewPage) say() {
 		p.Title += p.t("overview.nothing")
 		p.Lead = p.t("overview.lead", "companies", p.Count("company", len(p.Companies)))
 	case !all && len(p.Companies) > len(concerned):
-		p.Title += p.t("overview.needs", "count", p.Count("alert", len(p.Alerts)))
+		p.Title += p.t("overview.needs", "count", p.Count("need", len(p.Alerts)))
 		p.Lead = p.t("overview.others", "count", p.Count("company", len(p.Companies)-len(concerned)))
 	default:
-		p.Title += p.t("overview.needs", "count", p.Count("alert", len(p.Alerts)))
+		p.Title += p.t("overview.needs", "count", p.Count("need", len(p.Alerts)))
 	}
 }
 
@@ -138,6 +138,11 @@ func (p *overviewPage) alerts() []alert {
 	for _, b := range p.Beat.Brakes {
 		braked[b.Company] = braked[b.Company] || b.Kind == "volume"
 		out = append(out, p.brake(b))
+	}
+	for _, a := range p.Beat.Alerts {
+		if onlyTold[a.Kind] {
+			out = append(out, p.told(a))
+		}
 	}
 	for _, row := range p.Companies {
 		out = append(out, p.company(row)...)

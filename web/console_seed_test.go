@@ -22,6 +22,7 @@ import (
 	"github.com/career-relay/connector/mail"
 	"github.com/career-relay/connector/record"
 	"github.com/career-relay/connector/relay"
+	"github.com/career-relay/connector/rules/alerts"
 	"github.com/career-relay/connector/rules/consent"
 	"github.com/career-relay/connector/rules/credit"
 	"github.com/career-relay/connector/rules/sending"
@@ -61,6 +62,7 @@ func (f *firms) Company(id string) (*configs.Company, error) {
 func (f *firms) Companies() []*configs.Company { return f.all }
 func (f *firms) Shared() *configs.Shared       { return f.shared }
 func (f *firms) Status() []configs.Status      { return f.status }
+func (f *firms) SharedStatus() configs.Status  { return configs.Status{Company: "relay"} }
 
 func firm(id, ja, en string, change func(*configs.Company)) *configs.Company {
 	c := acme()
@@ -372,6 +374,7 @@ func (o *office) seed() {
 	o.tell("acme", o.event("48213390", func(e *ats.Event) { e.Job.Title = "広報" }))
 	_, err = o.store.RetryJobs(ctx, record.Order{Actor: record.Actor{Name: "user:megumi", Role: record.Operator}, Filter: record.Filter{Company: "acme", Error: "no rule"}, Reason: "mapping repaired"})
 	o.must(err)
+	o.alarms()
 	o.firms.status[0].Errors = []string{"configs/acme.yaml:23:5: windows: no such key; did you mean window?"}
 	o.firms.status = append(o.firms.status, configs.Status{Company: "aoba", File: "configs/aoba.yaml", Errors: []string{"configs/aoba.yaml:1:1: company: required"}})
 	o.at(noon)
@@ -395,6 +398,22 @@ func (o *office) stepBatches() {
 		j, err := o.store.StartJob(ctx, ticket.Job, ticket.Seq, time.Minute)
 		o.must(err)
 		_, err = o.store.StepBatch(ctx, j, nil)
+		o.must(err)
+	}
+}
+
+// alarms tells of what is wrong by now; one alert is over.
+func (o *office) alarms() {
+	o.t.Helper()
+	over := alerts.Condition{Company: "hoshizora", Kind: alerts.PollBrake}
+	now := []alerts.Condition{
+		{Company: "acme", Kind: alerts.Silence, Subject: "greenhouse", Since: noon.AddDate(0, 0, -20)},
+		{Company: "northwind", Kind: alerts.VolumeBrake, Since: o.clock()},
+		{Kind: alerts.Licence, Subject: "links", Stage: 2, EndsAt: noon.AddDate(0, 0, 29)},
+	}
+	for i, holds := range [][]alerts.Condition{append(now, over), now, now} {
+		at := noon.Add(time.Duration(i-3) * 10 * time.Minute)
+		_, err := o.store.Alarm(o.t.Context(), func(open []alerts.Alert) []alerts.Change { return alerts.Step(open, holds, nil, at) }, func(alerts.Alert) []string { return nil })
 		o.must(err)
 	}
 }
@@ -499,6 +518,12 @@ func (o *office) paths() map[string]string {
 		"mails_stop": "/mails/stop?company=acme&state=held", "mails_cancel": "/mails/cancel?company=acme", "mails_resolve": "/mails/resolve?state=unclear",
 		"referrals_retry": "/referrals/retry?state=failed", "jobs_none": "/jobs?state=dead&company=hoshizora",
 	}
+	told, err := o.store.Alerts(ctx, record.Filter{})
+	o.must(err)
+	for _, a := range told {
+		paths["alert_"+string(a.Kind)] = "/alerts/" + a.ID
+	}
+	paths["alerts"], paths["alerts_open"], paths["alerts_kind"] = "/alerts", "/alerts?state=open", "/alerts?kind=licence"
 	deliveries, err := o.store.Deliveries(ctx, record.Filter{State: "parked"})
 	o.must(err)
 	paths["delivery"] = "/deliveries/" + deliveries[0].ID

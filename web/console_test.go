@@ -110,7 +110,7 @@ func TestLookingChangesNothing(t *testing.T) {
 		o.show(path, "ja")
 	}
 	for _, path := range []string{
-		"/openapi.json", "/deliveries", "/applications", "/mails", "/jobs", "/batches", "/referrals", "/consents", "/audit", "/companies/status", "/brakes", "/credits", "/credits/acme",
+		"/openapi.json", "/deliveries", "/applications", "/mails", "/jobs", "/batches", "/referrals", "/consents", "/alerts", "/audit", "/companies/status", "/brakes", "/credits", "/credits/acme",
 		"/applications/48213377", "/mails/" + o.mailOf("48213377").ID, "/persons/find", "/jobs/retry", "/persons/" + app.PersonID + "/erase",
 	} {
 		o.api(http.MethodGet, path, "", "ops-secret")

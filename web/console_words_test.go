@@ -12,7 +12,7 @@ import (
 // grouped are the keys that are put together while a page is made: those of a
 // group begin with its name.
 var grouped = []string{
-	"account.done.", "action.", "batch.", "fault.", "hold.view.", "alert.", "application.lead.", "clock.", "company.h1.", "complaint.", "company.lead.", "count.", "credit.", "deed.", "delivery.h1.", "delivery.lead.", "door.",
+	"account.done.", "action.", "batch.", "fault.", "hold.view.", "alert.", "answer.", "application.lead.", "clock.", "company.h1.", "complaint.", "company.lead.", "count.", "credit.", "deed.", "delivery.h1.", "delivery.lead.", "door.",
 	"empty.", "file.column.", "file.means.", "file.verdict.", "file.what.", "help.state.", "help.word.", "how.", "job.lead.", "kind.", "language.", "letter.", "list.title", "mail.h1.", "mail.hint.", "mode.", "nav.", "noun.",
 	"noun1.", "oidc.", "order.", "passed.", "promise.", "purpose.", "referral.lead.", "relay.", "reveal.", "reversal.", "role.", "role.long.", "say.", "scope.", "side.", "since.", "sorry.", "state.",
 	"step.attempt.", "step.delivery.", "transport.", "trigger.", "unknown.", "verb.", "word.",

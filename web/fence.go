@@ -11,6 +11,7 @@ import (
 	"github.com/career-relay/connector/connectors"
 	"github.com/career-relay/connector/mail"
 	"github.com/career-relay/connector/record"
+	"github.com/career-relay/connector/rules/alerts"
 	"github.com/career-relay/connector/rules/consent"
 	"github.com/career-relay/connector/rules/credit"
 )
@@ -148,6 +149,46 @@ func (f fence) Brakes(ctx context.Context, company string, all bool) ([]record.B
 		return f.desk.Brakes(ctx, one.Company, all)
 	})
 	return brakes, err
+}
+
+// ReleaseBrake implements Desk.
+func (f fence) ReleaseBrake(ctx context.Context, actor record.Actor, company, kind, reason string) error {
+	if err := same(ctx, "company", company, company); err != nil {
+		return err
+	}
+	return f.desk.ReleaseBrake(ctx, actor, company, kind, reason)
+}
+
+// machinery are the alerts that tell a recruiter nothing.
+var machinery = []alerts.Kind{alerts.JobsDead, alerts.Parked, alerts.PollSilence}
+
+// toldTo are the alerts that whoever asks may know of.
+func toldTo(who record.Actor, all []alerts.Alert) []alerts.Alert {
+	if who.Company == "" {
+		return all
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(a alerts.Alert) bool {
+		return a.Company != who.Company || who.Role == record.Recruiter && slices.Contains(machinery, a.Kind)
+	})
+}
+
+// Alerts implements Desk.
+func (f fence) Alerts(ctx context.Context, q record.Filter) ([]alerts.Alert, error) {
+	found, err := listed(ctx, q, f.desk.Alerts)
+	who, _, _ := within(ctx)
+	return toldTo(who, found), err
+}
+
+// MuteAlert implements Desk.
+func (f fence) MuteAlert(ctx context.Context, actor record.Actor, id string, until time.Time, reason string) error {
+	found, err := f.Alerts(ctx, record.Filter{ID: id, Limit: 1})
+	if err != nil {
+		return err
+	}
+	if len(found) == 0 {
+		return ats.Errorf(ats.NotFound, "no alert %s", id)
+	}
+	return f.desk.MuteAlert(ctx, actor, id, until, reason)
 }
 
 // Polls implements Desk.

@@ -404,6 +404,28 @@ var schemas = map[string]shape{
 		asked_at time?
 		asked_for text?
 		resolved_at time?`},
+	"BrakeRelease": {closed: true, lines: `
+		company text
+		kind text bounces or complaints; other brakes go off when their cause is gone.
+		reason text Kept in the audit log. Write nothing personal.`},
+	"Alert": {text: "Something that a person was told of, once until it is over. Nothing in it is about a candidate.", lines: `
+		id text
+		company text Empty for the whole service.
+		kind text
+		subject text A connection, a queue, a host or a recipient; empty when the kind says all.
+		count int?
+		stage int? How near an end is, the larger the nearer.
+		since time? Since when, as far as it is known.
+		ends_at time? When a certificate or a licence ends.
+		seen_at time
+		opened_at time?
+		told_at time?
+		muted_until time?
+		resolved_at time?
+		state state:alerts
+		text text
+		advice text What to do.
+		runbook text Where that is explained.`},
 	"CompanyStatus": {text: "Which file of a company is in force, and what is wrong with a newer one.", lines: `
 		company text
 		file text

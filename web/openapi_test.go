@@ -220,11 +220,11 @@ func TestSchemasFitTheTypes(t *testing.T) {
 		"Referral": record.Referral{}, "Party": relay.Party{}, "ReferralDetail": referralDetail{}, "Credit": record.Credit{}, "Slot": record.Slot{}, "Account": record.Account{},
 		"Progress": record.Progress{}, "Result": record.Result{}, "Grave": record.Grave{}, "SecretUse": record.SecretUse{},
 		"Told": record.Told{}, "Change": record.Change{}, "Difference": record.Difference{},
-		"Audit": record.Audit{}, "Brake": record.Brake{}, "CompanyStatus": configs.Status{},
+		"Alert": alertRow{}, "Audit": record.Audit{}, "Brake": record.Brake{}, "CompanyStatus": configs.Status{},
 		"Upload": record.Upload{}, "Preset": record.Preset{}, "FilePreview": filePreview{}, "Label": intake.LabelCount{}, "Row": intake.Judged{}, "Imported": intake.Kept{},
 		"SettingChange": configs.Change{}, "User": record.User{}, "Session": record.Session{}, "Token": record.Token{}, "NewToken": madeToken{}, "Verification": verification{},
 	}
-	bodies := []string{"Order", "Resolution", "Reason", "Find", "TokenOrder", "Rerun", "Edit", "Explanation", "Import"} // read, not written
+	bodies := []string{"Order", "Resolution", "Reason", "Find", "BrakeRelease", "TokenOrder", "Rerun", "Edit", "Explanation", "Import"} // read, not written
 	for name, s := range schemas {
 		if slices.Contains(bodies, name) {
 			continue

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/career-relay/connector/record"
+	"github.com/career-relay/connector/rules/alerts"
 )
 
 // queues are the queues as metrics and pages list them.
@@ -17,6 +18,7 @@ var queues = []string{record.LiveQueue, record.BulkQueue}
 type beat struct {
 	record.Pulse
 	Brakes []record.Brake
+	Alerts []alerts.Alert // that are open
 	At     time.Time
 }
 
@@ -39,11 +41,12 @@ const (
 
 // feel returns the beat of what whoever asks may see.
 func (p *pulse) feel(ctx context.Context) (beat, error) {
-	_, company, err := within(ctx)
+	who, company, err := within(ctx)
 	if err != nil {
 		return beat{}, err
 	}
 	b, err := p.whole(ctx)
+	b.Alerts = toldTo(who, b.Alerts)
 	if company != "" {
 		b.Pulse = pulseOf(b.Pulse, company)
 		b.Brakes = slices.DeleteFunc(slices.Clone(b.Brakes), func(k record.Brake) bool { return k.Company != company })
@@ -76,7 +79,11 @@ func (p *pulse) whole(ctx context.Context) (beat, error) {
 	if err != nil {
 		return beat{}, err
 	}
-	next := beat{Pulse: read, Brakes: brakes, At: now}
+	open, err := p.desk.Alerts(ctx, record.Filter{State: "open", Limit: record.MaxPage})
+	if err != nil {
+		return beat{}, err
+	}
+	next := beat{Pulse: read, Brakes: brakes, Alerts: open, At: now}
 	p.mu.Lock()
 	p.last = next
 	p.mu.Unlock()

@@ -65,7 +65,7 @@ var (
 
 // nouns lists the rows that can be searched, in the order in which a filter
 // without a noun is tried on them.
-var nouns = []noun{applicationNoun, mailNoun, jobNoun, deliveryNoun, referralNoun, consentNoun, batchNoun, auditNoun}
+var nouns = []noun{applicationNoun, mailNoun, jobNoun, deliveryNoun, referralNoun, consentNoun, batchNoun, auditNoun, alertNoun}
 
 // paging are the words of a list that are not part of a selection.
 var paging = []string{"after", "limit"}

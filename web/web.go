@@ -17,6 +17,7 @@ import (
 	"github.com/career-relay/connector/connectors"
 	"github.com/career-relay/connector/mail"
 	"github.com/career-relay/connector/record"
+	"github.com/career-relay/connector/rules/alerts"
 	"github.com/career-relay/connector/rules/credit"
 )
 
@@ -102,6 +103,9 @@ type Desk interface {
 	Pulse(ctx context.Context, since time.Time) (record.Pulse, error)
 	Brakes(ctx context.Context, company string, all bool) ([]record.Brake, error)
 	Polls(ctx context.Context, company string) ([]record.Poll, error)
+	ReleaseBrake(ctx context.Context, actor record.Actor, company, kind, reason string) error
+	Alerts(ctx context.Context, f record.Filter) ([]alerts.Alert, error)
+	MuteAlert(ctx context.Context, actor record.Actor, id string, until time.Time, reason string) error
 	Deliveries(ctx context.Context, f record.Filter) ([]record.Delivery, error)
 	Delivery(ctx context.Context, id string) (record.Delivery, connectors.Delivery, error)
 	Applications(ctx context.Context, f record.Filter) ([]record.Application, error)

@@ -89,7 +89,7 @@ Start with: careerrelay demo`,
 	root.AddCommand(
 		serveCommand(s), demoCommand(s), migrateCommand(s), backupCommand(s), restoreCommand(s), configCommand(s), vendorCommand(s), simulateCommand(s),
 		deliveryCommand(s), applicationCommand(s), jobCommand(s), batchCommand(s), mailCommand(s), consentCommand(s),
-		personCommand(s), referralCommand(s), creditCommand(s), auditCommand(s), userCommand(s), tokenCommand(s), sessionCommand(s), doctorCommand(s), importCommand(s),
+		personCommand(s), referralCommand(s), creditCommand(s), alertCommand(s), brakeCommand(s), auditCommand(s), userCommand(s), tokenCommand(s), sessionCommand(s), doctorCommand(s), importCommand(s),
 	)
 	for _, c := range root.Commands() {
 		checkArgs(c)

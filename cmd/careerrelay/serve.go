@@ -206,6 +206,7 @@ func (v *server) worker() *jobs.Worker {
 	host, _ := os.Hostname()
 	return &jobs.Worker{
 		Store: v.db, Courier: v.courier, Tenants: v.tenants, Open: v.connector, Transport: v.transport, Letters: v.letters.get,
+		Post: v.post, Certificate: certificateOf(v.publicURL),
 		Terms: terms(v.tenants, v.letters), Relay: &relay.Client{HTTP: v.client, Now: v.db.Now}, PublicURL: v.publicURL, Name: host + ":" + strconv.Itoa(os.Getpid()),
 		Now: v.db.Now, Log: v.log, Meter: v.metrics,
 	}

@@ -96,6 +96,15 @@ func (c Calendar) nextDay(d day) day {
 	return d
 }
 
+// Deadline returns the closing time of the n-th open day after the date of t.
+func (c Calendar) Deadline(t time.Time, n int) time.Time {
+	d := dayOf(t.In(c.zone))
+	for range n {
+		d = c.nextDay(d)
+	}
+	return d.at(c.window.To, c.zone)
+}
+
 // closing returns when the window of the day of t closes.
 func (c Calendar) closing(t time.Time) time.Time {
 	return dayOf(t.In(c.zone)).at(c.window.To, c.zone)

@@ -73,6 +73,9 @@ func TestBusinessDays(t *testing.T) {
 			if want := at(t, row[5]); got.Format(time.DateOnly) != want.Format(time.DateOnly) {
 				t.Errorf("got %s, want the day of %s", got, want)
 			}
+			if got, want := cal.Deadline(start, n), at(t, row[7]); !got.Equal(want) {
+				t.Errorf("deadline: got %s, want %s", got, want)
+			}
 		})
 	}
 }

@@ -532,3 +532,44 @@ CREATE TABLE presets (
 	preset  TEXT NOT NULL,
 	PRIMARY KEY (company, name)
 );
+
+-- Of what an alert is about there is one row that is not resolved. The subject
+-- is a connection, a queue, a host or a recipient; nothing here is about a
+-- candidate. opened_at is 0 while the cause may still pass by itself.
+CREATE TABLE alerts (
+	id          TEXT PRIMARY KEY,
+	company     TEXT NOT NULL,
+	kind        TEXT NOT NULL,
+	subject     TEXT NOT NULL,
+	amount      BIGINT NOT NULL,
+	stage       BIGINT NOT NULL,
+	since       BIGINT NOT NULL,
+	ends_at     BIGINT NOT NULL,
+	seen_at     BIGINT NOT NULL,
+	opened_at   BIGINT NOT NULL,
+	gone_at     BIGINT NOT NULL,
+	told_at     BIGINT NOT NULL,
+	told_stage  BIGINT NOT NULL,
+	muted_until BIGINT NOT NULL DEFAULT 0,
+	resolved_at BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX alerts_open ON alerts (company, kind, subject) WHERE resolved_at = 0;
+
+-- One word about an alert on its way through one channel.
+CREATE TABLE notices (
+	id         TEXT PRIMARY KEY,
+	alert      TEXT NOT NULL,
+	word       TEXT NOT NULL,
+	channel    TEXT NOT NULL,
+	body       TEXT NOT NULL,
+	created_at BIGINT NOT NULL
+);
+
+-- When news came last, which outlives the deliveries. The row without a company
+-- is when that was last looked up.
+CREATE TABLE heard (
+	company    TEXT NOT NULL,
+	connection TEXT NOT NULL,
+	at         BIGINT NOT NULL,
+	PRIMARY KEY (company, connection)
+);

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/career-relay/connector/connectors"
 	"github.com/career-relay/connector/mail"
 	"github.com/career-relay/connector/record"
+	"github.com/career-relay/connector/rules/sending"
 )
 
 // report lets events of the mail provider arrive.
@@ -155,6 +157,94 @@ var feedbackTests = map[string]func(*testing.T, *bench){
 			if got := b.count(t, `SELECT count(*) FROM suppressions`) - all; got != want {
 				t.Errorf("%s, permanent %v: got %d in all, want %d", c.kind, c.permanent, got, want)
 			}
+		}
+	},
+	"too many bounces brake the company until a person releases it": func(t *testing.T, b *bench) {
+		var mails []record.Mail
+		for range 53 {
+			mails = append(mails, b.sentMail(t, b.id("a")))
+		}
+		say := func(n int, kind mail.Kind) {
+			t.Helper()
+			b.report(t, "acme", mail.Feedback{EventID: b.id("e"), SendID: mails[n].SendID, Kind: kind, Permanent: true, At: b.clock.Now()})
+		}
+		open := func() (kinds []string) {
+			t.Helper()
+			bs, err := b.Brakes(t.Context(), "acme", false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, k := range bs {
+				kinds = append(kinds, k.Kind+": "+k.Cause)
+			}
+			return kinds
+		}
+		for i := range 2 {
+			say(i, mail.Bounced)
+		}
+		say(2, mail.Blocked)
+		if got := open(); got != nil {
+			t.Fatalf("after two bounces: %v", got)
+		}
+		say(3, mail.Bounced)
+		if diff := cmp.Diff([]string{"bounces: bounced: 3 of 53"}, open()); diff != "" {
+			t.Fatalf("brakes differ (-want +got):\n%s", diff)
+		}
+		say(4, mail.Bounced) // does not open another one
+		m, j := b.plan(t, "waits")
+		p, err := b.Posting(t.Context(), m.ID)
+		if err != nil || p.Brake.Kind != sending.BrakeBounces {
+			t.Fatalf("posting: %+v (%v)", p.Brake, err)
+		}
+		later := b.clock.Now().Add(time.Hour)
+		b.settle(t, j, record.Settlement{State: record.MailHeld, Reason: sending.CodeBrake, DueAt: later, Job: record.Outcome{State: record.JobWaiting, DueAt: later}})
+
+		wantFault(t, b.ReleaseBrake(t.Context(), operator, "acme", "volume", "why"), ats.Invalid)
+		wantFault(t, b.ReleaseBrake(t.Context(), operator, "globex", sending.BrakeBounces, "why"), ats.NotFound)
+		if err := b.ReleaseBrake(t.Context(), operator, "acme", sending.BrakeBounces, "old addresses"); err != nil {
+			t.Fatal(err)
+		}
+		if got := open(); got != nil {
+			t.Errorf("after the release: %v", got)
+		}
+		if m := b.mailOf(t, "waits"); !m.DueAt.Equal(b.clock.Now()) {
+			t.Errorf("the mail that waited is due at %v", m.DueAt)
+		}
+		if j := b.wantJob(t, j.ID, record.JobWaiting); !j.DueAt.Equal(b.clock.Now()) {
+			t.Errorf("its job is due at %v", j.DueAt)
+		}
+		wantFault(t, b.ReleaseBrake(t.Context(), operator, "acme", sending.BrakeBounces, "again"), ats.NotFound)
+		log, err := b.Audits(t.Context(), record.Filter{Company: "acme"})
+		if err != nil || log[0].Verb != "release" || log[0].Noun != "brake" || log[0].Reason != "old addresses" || log[0].Detail != "bounces" {
+			t.Errorf("audit: %+v (%v)", log, err)
+		}
+		for i := range 10 { // of mails that were sent before: they do not count again
+			say(5+i, mail.Bounced)
+		}
+		if got := open(); got != nil {
+			t.Errorf("late bounces: %v", got)
+		}
+	},
+	"one complaint brakes a company of which enough is known": func(t *testing.T, b *bench) {
+		for i := range 51 {
+			m := b.sentMail(t, b.id("a"))
+			if i == 0 {
+				b.report(t, "acme", mail.Feedback{EventID: b.id("e"), SendID: m.SendID, Kind: mail.Complaint, At: b.clock.Now()})
+				continue
+			}
+			b.report(t, "acme", mail.Feedback{EventID: b.id("e"), SendID: m.SendID, Kind: mail.Delivered, At: b.clock.Now()})
+		}
+		if bs, err := b.Brakes(t.Context(), "acme", false); err != nil || len(bs) != 0 {
+			t.Fatalf("brakes before: %v (%v)", bs, err)
+		}
+		m := b.sentMail(t, "last")
+		b.report(t, "acme", mail.Feedback{EventID: b.id("e"), SendID: m.SendID, Kind: mail.Complaint, At: b.clock.Now()})
+		bs, err := b.Brakes(t.Context(), "acme", false)
+		if err != nil || len(bs) != 1 || bs[0].Kind != sending.BrakeComplaints || bs[0].Cause != "complained: 2 of 52" {
+			t.Errorf("brakes: %+v (%v)", bs, err)
+		}
+		if bs, err := b.Brakes(t.Context(), "globex", false); err != nil || len(bs) != 0 {
+			t.Errorf("brakes of another company: %v (%v)", bs, err)
 		}
 	},
 	"a complaint silences even after the person was erased": func(t *testing.T, b *bench) {

@@ -26,7 +26,7 @@ func Run(t *testing.T, fresh func(tb testing.TB) store.Options) {
 	for _, group := range []map[string]func(*testing.T, *bench){
 		deliveryTests, applicationTests, mergeTests, volumeTests, mailTests, settleTests, feedbackTests, jobTests, listTests, orderTests,
 		registrationTests, personTests, auditTests, userTests, keyTests, migrationTests, backupTests, importTests, uploadTests, cursorTests, vaultTests, subscriptionTests,
-		batchTests, graveTests, holdTests,
+		batchTests, graveTests, holdTests, alertTests,
 	} {
 		for name, test := range group {
 			t.Run(name, func(t *testing.T) {
