@@ -52,7 +52,7 @@ verify: ## check that generated files are current and released migrations are un
 	@./scripts/verify
 
 shots: build deps ## take the pictures in docs/img from the running demo
-	$(GO) test -tags $(TAGS) -run TestPictures ./cmd/careerrelay -args -pictures
+	$(GO) test -tags $(TAGS) -run TestTheDemoInABrowser ./cmd/careerrelay -args -pictures
 
 image: ## build the container image
 	@./scripts/image
