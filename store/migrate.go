@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -28,8 +30,15 @@ func (s *Store) Pending(ctx context.Context) ([]string, error) {
 	var pending []string
 	for _, file := range files {
 		name := migrationName(file)
-		if !applied[name] {
+		hash, err := migrationHash(file)
+		if err != nil {
+			return nil, err
+		}
+		switch was, ok := applied[name]; {
+		case !ok:
 			pending = append(pending, name)
+		case was != hash:
+			return nil, otherTables(name)
 		}
 		delete(applied, name)
 	}
@@ -43,7 +52,24 @@ func migrationName(file string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(file, "migrations/"), ".sql")
 }
 
-func (s *Store) applied(ctx context.Context) (map[string]bool, error) {
+// migrationHash tells two contents of a migration apart.
+func migrationHash(file string) (string, error) {
+	text, err := migrations.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8]), nil
+}
+
+// otherTables says that the database was made by a state of this program that
+// was never released: a migration that was is not changed any more.
+func otherTables(name string) error {
+	return ats.Errorf(ats.Conflict, "migration %s made other tables in this database than it makes now: it is of a version between two releases; use that version, or begin with a new database (for SQLite: another DATA folder, or move careerrelay.db away)", name)
+}
+
+// applied returns the hashes of the migrations that the database has.
+func (s *Store) applied(ctx context.Context) (map[string]string, error) {
 	exists := `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'migrations'`
 	if s.pg {
 		exists = `SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'migrations'`
@@ -52,23 +78,24 @@ func (s *Store) applied(ctx context.Context) (map[string]bool, error) {
 	if err := s.read.QueryRowContext(ctx, exists).Scan(&n); err != nil {
 		return nil, unavailable("looking for migrations", err)
 	}
-	applied := map[string]bool{}
+	applied := map[string]string{}
 	if n == 0 {
 		return applied, nil
 	}
-	rows, err := s.read.QueryContext(ctx, `SELECT name FROM migrations`)
+	rows, err := s.read.QueryContext(ctx, `SELECT name, hash FROM migrations`)
+	if err != nil && !outage(err) {
+		return nil, otherTables("0001_init") // from before migrations had hashes
+	}
 	if err != nil {
 		return nil, unavailable("reading migrations", err)
 	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			return nil, err
-		}
-		applied[name] = true
-	}
-	return applied, rows.Err()
+	err = scan(rows, func() error {
+		var name, hash string
+		err := rows.Scan(&name, &hash)
+		applied[name] = hash
+		return err
+	})
+	return applied, err
 }
 
 // migrate applies what is pending, each file in one transaction. Two processes
@@ -80,7 +107,7 @@ func (s *Store) migrate(ctx context.Context) error {
 				return err
 			}
 		}
-		if _, err := t.exec(ctx, `CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, at BIGINT NOT NULL)`); err != nil {
+		if _, err := t.exec(ctx, `CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, hash TEXT NOT NULL, at BIGINT NOT NULL)`); err != nil {
 			return err
 		}
 		files, err := fs.Glob(migrations, "migrations/*.sql")
@@ -97,7 +124,11 @@ func (s *Store) migrate(ctx context.Context) error {
 }
 
 func (s *Store) apply(ctx context.Context, t *tx, file string) error {
-	n, err := t.exec(ctx, `INSERT INTO migrations (name, at) VALUES ($1, $2) ON CONFLICT DO NOTHING`, migrationName(file), micros(s.Now()))
+	hash, err := migrationHash(file)
+	if err != nil {
+		return err
+	}
+	n, err := t.exec(ctx, `INSERT INTO migrations (name, hash, at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, migrationName(file), hash, micros(s.Now()))
 	if err != nil || n == 0 {
 		return err
 	}

@@ -39,6 +39,16 @@ var migrationTests = map[string]func(*testing.T, *bench){
 			t.Error(err)
 		}
 	},
+	"tables that another state of a migration made are not used": func(t *testing.T, b *bench) {
+		for _, change := range []string{`UPDATE migrations SET hash = 'x' WHERE name = '0001_init'`, `ALTER TABLE migrations DROP COLUMN hash`} {
+			b.exec(t, change)
+			_, err := store.Open(t.Context(), b.options)
+			wantFault(t, err, ats.Conflict)
+			if !strings.Contains(err.Error(), "begin with a new database") {
+				t.Errorf("%s: got %q, want what to do", change, err)
+			}
+		}
+	},
 	"processes that migrate at the same time wait for one another": func(t *testing.T, b *bench) {
 		want := b.count(t, `SELECT count(*) FROM migrations`)
 		for range 3 {
@@ -61,7 +71,7 @@ var migrationTests = map[string]func(*testing.T, *bench){
 		}
 	},
 	"a database of a newer program is refused": func(t *testing.T, b *bench) {
-		b.exec(t, `INSERT INTO migrations (name, at) VALUES ('0099_future', 1)`)
+		b.exec(t, `INSERT INTO migrations (name, hash, at) VALUES ('0099_future', 'x', 1)`)
 		_, err := store.Open(t.Context(), b.options)
 		wantFault(t, err, ats.Conflict)
 		if !strings.Contains(err.Error(), "0099_future") {
