@@ -271,13 +271,7 @@ func (c *Connector) State(ctx context.Context, e ats.Event) (ats.State, error) {
 	if err != nil {
 		return "", err
 	}
-	switch err := c.fill(&e, r); {
-	case ats.FaultOf(err) == ats.Duplicate:
-		return "", nil
-	case err != nil:
-		return "", err
-	}
-	return e.State, nil
+	return spec.State(&e, c.fill(&e, r))
 }
 
 // A cursor is where a sweep stands, and what all sweeps have seen: the records

@@ -162,13 +162,7 @@ func (c *Connector) State(ctx context.Context, e ats.Event) (ats.State, error) {
 	if err := c.reason(ctx, o, answers); err != nil {
 		return "", err
 	}
-	switch err := c.Fill(&e, answers); {
-	case ats.FaultOf(err) == ats.Duplicate:
-		return "", nil
-	case err != nil:
-		return "", err
-	}
-	return e.State, nil
+	return spec.State(&e, c.Fill(&e, answers))
 }
 
 // plainID is what an id looks like; anything else could lead a call elsewhere.
