@@ -162,6 +162,21 @@ func aboutRow(err error) bool {
 // keyOf is equal for the same row of another file.
 func keyOf(p connectors.Payload) [sha256.Size]byte { return sha256.Sum256(p.Body) }
 
+// Columns tells which headers of the file mean something, and what, and which
+// are not used.
+func (in *Intake) Columns() (known map[string]string, unused []string) {
+	known, unused = map[string]string{}, []string{}
+	for _, c := range in.Sheet.Columns {
+		switch {
+		case c.Name != "":
+			known[c.Header] = c.Name
+		case c.Header != "":
+			unused = append(unused, c.Header)
+		}
+	}
+	return known, unused
+}
+
 // Judge calls each with portions of the file's rows, in their order, and changes
 // nothing. The rows are each's only until it returns.
 func (in *Intake) Judge(ctx context.Context, each func([]Judged) error) error {

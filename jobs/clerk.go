@@ -42,8 +42,9 @@ type Clerk struct {
 // Edit writes a mail that waits anew, with another personal line, and keeps it
 // when it passes every check that it must pass before it leaves.
 func (k *Clerk) Edit(ctx context.Context, actor record.Actor, id, line, reason string) error {
-	if reason = strings.TrimSpace(reason); reason == "" {
-		return ats.Errorf(ats.Invalid, "reason: required; it is kept in the audit log")
+	reason, err := record.NeedReason(reason)
+	if err != nil {
+		return err
 	}
 	line = strings.TrimSpace(line)
 	if err := mail.CheckPersonalLine(line); err != nil {
@@ -102,8 +103,9 @@ func (k *Clerk) rewrite(ctx context.Context, row record.Mail, old mail.Message, 
 // Ask asks the provider about a mail of which nobody knows whether it left. When
 // the provider knows it, it was sent; otherwise a person must decide.
 func (k *Clerk) Ask(ctx context.Context, actor record.Actor, id, reason string) error {
-	if reason = strings.TrimSpace(reason); reason == "" {
-		return ats.Errorf(ats.Invalid, "reason: required; it is kept in the audit log")
+	reason, err := record.NeedReason(reason)
+	if err != nil {
+		return err
 	}
 	row, message, err := k.Store.Letter(ctx, id)
 	if err != nil {

@@ -90,8 +90,8 @@ func (s *Store) Tokens(ctx context.Context, user string) ([]record.Token, error)
 // RevokeToken ends a token. With of it ends only a token of that user;
 // another's looks like none.
 func (s *Store) RevokeToken(ctx context.Context, actor record.Actor, id, of, reason string) error {
-	if strings.TrimSpace(reason) == "" {
-		return ats.Errorf(ats.Invalid, "reason: required; it is kept in the audit log")
+	if err := needReason(reason); err != nil {
+		return err
 	}
 	err := s.update(ctx, func(ctx context.Context, t *tx) error {
 		var user, name, company string

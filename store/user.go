@@ -104,8 +104,8 @@ func (s *Store) User(ctx context.Context, name string) (record.User, error) {
 
 // changeUser does something to an account, for a reason, and notes it.
 func (s *Store) changeUser(ctx context.Context, actor record.Actor, name, verb, reason, detail string, change func(ctx context.Context, t *tx, u record.User) error) error {
-	if strings.TrimSpace(reason) == "" {
-		return ats.Errorf(ats.Invalid, "reason: required; it is kept in the audit log")
+	if err := needReason(reason); err != nil {
+		return err
 	}
 	err := s.update(ctx, func(ctx context.Context, t *tx) error {
 		// Changes of accounts queue up, so that two admins cannot take the role

@@ -96,7 +96,7 @@ func (k *desk) askRelease(ctx context.Context, who record.Actor, company, reason
 }
 
 func (k *desk) moveBatch(ctx context.Context, who record.Actor, id, verb, reason string) (record.Batch, error) {
-	reason, err := needReason(reason)
+	reason, err := record.NeedReason(reason)
 	if err != nil {
 		return record.Batch{}, err
 	}

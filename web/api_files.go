@@ -56,7 +56,7 @@ func (k *desk) fileRoutes() []apiRoute {
 			summary: "Keep the rows; their mails wait until a person releases them", do: k.importPosted,
 		},
 		because("/files/{id}/drop", "dropFile", "Upload", "Delete a file that waits", func(ctx context.Context, who record.Actor, id, reason string) (record.Upload, error) {
-			if _, err := needReason(reason); err != nil {
+			if _, err := record.NeedReason(reason); err != nil {
 				return record.Upload{}, err
 			}
 			return k.dropFile(ctx, who, id, reason)

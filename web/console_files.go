@@ -219,7 +219,7 @@ func chosen(form url.Values, of, is string) map[string]string {
 // importForm keeps the rows of a file.
 func (k *console) importForm(c *gin.Context, s *sheet) error {
 	reason, old := c.Request.PostForm.Get("reason"), c.Request.PostForm.Get("include_old") == "true"
-	if _, err := needReason(reason); err != nil {
+	if _, err := record.NeedReason(reason); err != nil {
 		return k.showFile(c, s, http.StatusBadRequest, reason, s.t("reason.missing"))
 	}
 	patient(c)

@@ -279,7 +279,7 @@ func (k *console) vouch(c *gin.Context, s *sheet) error {
 // releaseBraked is the second person's step. The store asks once more who it is.
 func (k *console) releaseBraked(c *gin.Context, s *sheet) error {
 	ctx, company, form := c.Request.Context(), c.Param("company"), c.Request.PostForm
-	reason, err := needReason(form.Get("reason"))
+	reason, err := record.NeedReason(form.Get("reason"))
 	if err != nil {
 		return k.showBrake(c, s, http.StatusBadRequest, form.Get("reason"), s.t("reason.missing"))
 	}

@@ -178,7 +178,7 @@ func (k *console) carryOut(v verb) showing {
 		if err1 != nil || err2 != nil {
 			return k.showVerb(c, s, v, http.StatusBadRequest, o.Reason, s.t("verb.number"))
 		}
-		if _, err := needReason(o.Reason); err != nil {
+		if _, err := record.NeedReason(o.Reason); err != nil {
 			return k.showVerb(c, s, v, http.StatusBadRequest, o.Reason, s.t("reason.missing"))
 		}
 		if v.name == "resolve" && o.Sent == nil {

@@ -50,7 +50,7 @@ const muteFor = 7 * 24 * time.Hour
 
 // mute keeps an alert from reminding, or lets it again.
 func (k *desk) mute(ctx context.Context, who record.Actor, id, reason string, on bool) (alertRow, error) {
-	reason, err := needReason(reason)
+	reason, err := record.NeedReason(reason)
 	if err != nil {
 		return alertRow{}, err
 	}
@@ -67,7 +67,7 @@ func (k *desk) mute(ctx context.Context, who record.Actor, id, reason string, on
 
 // release lets the mails of a company go again.
 func (k *desk) release(ctx context.Context, who record.Actor, company, kind, reason string) error {
-	reason, err := needReason(reason)
+	reason, err := record.NeedReason(reason)
 	if err != nil {
 		return err
 	}

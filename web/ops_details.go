@@ -213,7 +213,7 @@ func (k *desk) erase(ctx context.Context, who record.Actor, id, reason string) (
 // one does a verb to one thing, for a reason.
 func (k *desk) one(verb, id, reason string, do func(reason string) error) (record.Done, error) {
 	done := record.Done{Verb: verb}
-	reason, err := needReason(reason)
+	reason, err := record.NeedReason(reason)
 	if err != nil {
 		return done, err
 	}

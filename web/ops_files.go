@@ -148,14 +148,7 @@ func (k *desk) previewFile(ctx context.Context, id string, l look) (filePreview,
 	}
 	in.Lang = l.lang
 	p.Vendor, p.Encoding, p.Delimiter, p.Header = in.Vendor, in.Sheet.Encoding, in.Sheet.Delimiter, in.Sheet.Header
-	for _, c := range in.Sheet.Columns {
-		switch {
-		case c.Name != "":
-			p.Columns[c.Header] = c.Name
-		case c.Header != "":
-			p.Unused = append(p.Unused, c.Header)
-		}
-	}
+	p.Columns, p.Unused = in.Columns()
 	err = in.Judge(ctx, func(rows []intake.Judged) error {
 		for _, j := range rows {
 			p.Add(j)
@@ -215,7 +208,7 @@ func explained(before, now map[string]string) map[string]string {
 // importFile keeps the rows of a file that waits, and drops the file when it is
 // through. Nothing is mailed before a person releases it.
 func (k *desk) importFile(ctx context.Context, who record.Actor, id, reason string, old bool) (intake.Kept, error) {
-	if _, err := needReason(reason); err != nil {
+	if _, err := record.NeedReason(reason); err != nil {
 		return intake.Kept{}, err
 	}
 	_, in, err := k.openFile(ctx, id, old)

@@ -45,7 +45,7 @@ func (k *desk) unlock(ctx context.Context, who record.Actor, n noun, id, reason 
 	if err != nil {
 		return "", err
 	}
-	if entry.Reason, err = needReason(reason); err != nil {
+	if entry.Reason, err = record.NeedReason(reason); err != nil {
 		return "", err
 	}
 	return entry.Subject, k.Desk.Audit(ctx, who, entry)

@@ -166,11 +166,3 @@ func (k *desk) run(ctx context.Context, v verb, o order) (record.Done, error) {
 	}
 	return done, err
 }
-
-// needReason refuses what must not be done without saying why.
-func needReason(reason string) (string, error) {
-	if reason = strings.TrimSpace(reason); reason == "" {
-		return "", ats.Errorf(ats.Invalid, "reason: required; it is kept in the audit log")
-	}
-	return reason, nil
-}

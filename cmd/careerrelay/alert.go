@@ -2,7 +2,6 @@ package main
 
 import (
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -87,13 +86,6 @@ func alertUnmute(s *settings) *cobra.Command {
 		return db.MuteAlert(cmd.Context(), caller(), args[0], time.Time{}, why)
 	})
 	return c
-}
-
-func needReason(reason string) (string, error) {
-	if reason = strings.TrimSpace(reason); reason == "" {
-		return "", ats.Errorf(ats.Invalid, "--reason: required; it is kept in the audit log")
-	}
-	return reason, nil
 }
 
 func brakeCommand(s *settings) *cobra.Command {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/career-relay/connector/ats"
 	"github.com/career-relay/connector/record"
 	"github.com/career-relay/connector/store"
 )
@@ -140,11 +139,11 @@ func batchResults(s *settings) *cobra.Command {
 
 func batchMove(s *settings, verb, short string) *cobra.Command {
 	c := &cobra.Command{Use: verb + " ID", Short: short, Args: cobra.ExactArgs(1)}
-	reason := c.Flags().String("reason", "", "why; kept in the audit log (required)")
+	reason := reasonFlag(c)
 	asJSON := jsonFlag(c)
 	c.RunE = withStore(s, func(cmd *cobra.Command, args []string, db *store.Store) error {
-		if strings.TrimSpace(*reason) == "" {
-			return ats.Errorf(ats.Invalid, "--reason: required; it is kept in the audit log")
+		if _, err := needReason(*reason); err != nil {
+			return err
 		}
 		b, err := db.MoveBatch(cmd.Context(), caller(), args[0], verb, *reason)
 		if err != nil {

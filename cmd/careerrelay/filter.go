@@ -187,3 +187,15 @@ func examples(ids []string) string {
 	}
 	return ", such as " + strings.Join(ids, " ")
 }
+
+// reasonFlag asks why.
+func reasonFlag(c *cobra.Command) *string {
+	return c.Flags().String("reason", "", "why; kept in the audit log (required)")
+}
+
+func needReason(reason string) (string, error) {
+	if reason = strings.TrimSpace(reason); reason == "" {
+		return "", ats.Errorf(ats.Invalid, "--reason: required; it is kept in the audit log")
+	}
+	return reason, nil
+}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -128,10 +127,10 @@ same command again when it was interrupted; rows that were kept stay kept once.`
 		Example: "  careerrelay import run applicants.csv --company acme --connection hrmos --reason 'November rejections'",
 	}
 	f := importFlag(c)
-	reason := c.Flags().String("reason", "", "why; kept in the audit log (required)")
+	reason := reasonFlag(c)
 	c.RunE = withStore(s, func(cmd *cobra.Command, args []string, db *store.Store) (err error) {
-		if strings.TrimSpace(*reason) == "" {
-			return ats.Errorf(ats.Invalid, "--reason: required; it is kept in the audit log")
+		if _, err := needReason(*reason); err != nil {
+			return err
 		}
 		file, err := f.open(cmd.Context(), s, db, args[0])
 		if err != nil {

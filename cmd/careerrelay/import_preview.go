@@ -89,16 +89,9 @@ func (f *importFile) view() fileView {
 	sheet := f.intake.Sheet
 	v := fileView{
 		File: f.name, Hash: f.intake.Hash, Company: f.intake.Company.ID, Connection: f.intake.Connection, Vendor: f.intake.Vendor,
-		Encoding: sheet.Encoding, Delimiter: sheet.Delimiter, Sheet: sheet.Name, Header: sheet.Header, Columns: map[string]string{}, Unused: []string{},
+		Encoding: sheet.Encoding, Delimiter: sheet.Delimiter, Sheet: sheet.Name, Header: sheet.Header,
 	}
-	for _, c := range sheet.Columns {
-		switch {
-		case c.Name != "":
-			v.Columns[c.Header] = c.Name
-		case c.Header != "":
-			v.Unused = append(v.Unused, c.Header)
-		}
-	}
+	v.Columns, v.Unused = f.intake.Columns()
 	return v
 }
 

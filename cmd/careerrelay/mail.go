@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -210,10 +209,10 @@ func mailRetry(s *settings) *cobra.Command {
 // mailDeed is something that is done to one thing, for a reason.
 func mailDeed(s *settings, use, short string, do func(ctx context.Context, k *jobs.Clerk, db *store.Store, id, reason string) error) *cobra.Command {
 	c := &cobra.Command{Use: use, Short: short, Args: cobra.ExactArgs(1)}
-	reason := c.Flags().String("reason", "", "why; kept in the audit log (required)")
+	reason := reasonFlag(c)
 	c.RunE = withStore(s, func(cmd *cobra.Command, args []string, db *store.Store) error {
-		if strings.TrimSpace(*reason) == "" {
-			return ats.Errorf(ats.Invalid, "--reason: required; it is kept in the audit log")
+		if _, err := needReason(*reason); err != nil {
+			return err
 		}
 		k, err := clerk(s, db)
 		if err != nil {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -31,11 +30,11 @@ company's file names them. With --remove a webhook is taken away by its id. Both
 are noted in the audit log.`,
 		Example: "  careerrelay vendor subscribe acme ashby --reason 'going live'\n  careerrelay vendor subscribe acme ashby --remove 7f1c --reason 'made twice'",
 	}
-	reason := c.Flags().String("reason", "", "why; kept in the audit log (required)")
+	reason := reasonFlag(c)
 	remove := c.Flags().String("remove", "", "take away the webhook with this id instead")
 	c.RunE = withStore(s, func(cmd *cobra.Command, args []string, db *store.Store) error {
-		if strings.TrimSpace(*reason) == "" {
-			return ats.Errorf(ats.Invalid, "--reason: required; it is kept in the audit log")
+		if _, err := needReason(*reason); err != nil {
+			return err
 		}
 		b := subscriber{settings: s, db: db, client: relay.NewHTTPClient(false), company: args[0], connection: args[1], reason: *reason}
 		if *remove != "" {

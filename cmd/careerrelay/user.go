@@ -78,11 +78,6 @@ func yes(b bool) string {
 	return "no"
 }
 
-// reasonFlag asks why.
-func reasonFlag(c *cobra.Command) *string {
-	return c.Flags().String("reason", "", "why; kept in the audit log (required)")
-}
-
 func userRole(s *settings) *cobra.Command {
 	c := &cobra.Command{Use: "role NAME ROLE", Short: "Give an account another role; its sessions end", Args: cobra.ExactArgs(2)}
 	company := c.Flags().String("company", "", "the one company that a recruiter sees")
