@@ -90,12 +90,9 @@ func (s *Store) Rerun(ctx context.Context, r record.Rerun, terms record.Terms) (
 	return done, err
 }
 
-// from is the part of a verb's query that names its table.
-func (v verb) from() string { return v.query[strings.LastIndex(v.query, " FROM "):] }
-
 // matches counts what a filter finds, up to one more than a batch takes.
 func (s *Store) matches(ctx context.Context, v verb, c clause) (n int, err error) {
-	err = s.read.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1`+v.from()+c.where()+` LIMIT `+strconv.Itoa(record.MaxBatch+1)+`) AS x`, c.args...).Scan(&n)
+	err = s.read.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM `+v.from+c.where()+` LIMIT `+strconv.Itoa(record.MaxBatch+1)+`) AS x`, c.args...).Scan(&n)
 	return n, err
 }
 
@@ -124,7 +121,7 @@ func (k candidate) why(terms record.Terms, now time.Time) string {
 
 // candidates reads rows in the order of their ids.
 func candidates(ctx context.Context, q querier, v verb, c clause, limit int) ([]candidate, error) {
-	rows, err := q.QueryContext(ctx, `SELECT id, company, decided, letter, version, caution, skip FROM (`+v.query+c.where()+` ORDER BY `+v.key+` LIMIT `+strconv.Itoa(limit)+`) AS x ORDER BY id`, c.args...)
+	rows, err := q.QueryContext(ctx, `SELECT id, company, decided, letter, version, caution, skip FROM (`+v.rows()+c.where()+` ORDER BY `+v.key+` LIMIT `+strconv.Itoa(limit)+`) AS x ORDER BY id`, c.args...)
 	if err != nil {
 		return nil, err
 	}
@@ -371,7 +368,7 @@ func (t *tx) collect(ctx context.Context, b openBatch, email string) error {
 	c.args = append(c.args, b.ID)
 	rows, err := t.QueryContext(ctx, `
 		INSERT INTO batch_items (batch, id, state) SELECT CAST($`+strconv.Itoa(len(c.args))+` AS TEXT), x.id, 'waiting'
-		FROM (SELECT `+v.key+` AS id`+v.from()+c.where()+` ORDER BY `+v.key+` LIMIT `+strconv.Itoa(collectPortion)+`) AS x WHERE true
+		FROM (SELECT `+v.key+` AS id FROM `+v.from+c.where()+` ORDER BY `+v.key+` LIMIT `+strconv.Itoa(collectPortion)+`) AS x WHERE true
 		ON CONFLICT DO NOTHING RETURNING id`, c.args...)
 	if err != nil {
 		return err

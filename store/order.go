@@ -25,16 +25,19 @@ const (
 // A verb is something that can be done to many rows.
 type verb struct {
 	name, noun string
-	// query finds rows as id, company and skip: why this row is left as it is,
-	// "" to change it. For a batch it also tells decided, letter and version,
+	// columns tell of a row id, company and skip: why this row is left as it is,
+	// "" to change it. For a batch they also tell decided, letter and version,
 	// which the company's term is asked about, and caution: why the row is left
-	// as it is unless it is meant alone. key is the column of the id. The last
-	// FROM names the tables: see from.
-	query, key string
+	// as it is unless it is meant alone. from names the tables, key the column of
+	// the id.
+	columns, from, key string
 	// each changes one row and reports whether it could: since it was found
 	// somebody else may have changed it.
 	each func(ctx context.Context, t *tx, id, batch string) (bool, error)
 }
+
+// rows selects everything that v may be about.
+func (v verb) rows() string { return `SELECT ` + v.columns + ` FROM ` + v.from }
 
 func checkOrder(o record.Order, c clause) error {
 	if !o.Filter.Narrow() {
@@ -53,10 +56,8 @@ func checkOrder(o record.Order, c clause) error {
 
 // needReason refuses a deed that nobody gave a reason for.
 func needReason(reason string) error {
-	if strings.TrimSpace(reason) == "" {
-		return ats.Errorf(ats.Invalid, "reason: required; it is kept in the audit log")
-	}
-	return nil
+	_, err := record.NeedReason(reason)
+	return err
 }
 
 // A chosen is what an order is going to change.
@@ -110,7 +111,7 @@ func (s *Store) carryOut(ctx context.Context, o record.Order, v verb, c clause) 
 // selection counts the rows and chooses those to change.
 func (s *Store) selection(ctx context.Context, v verb, c clause, done *record.Done) (chosen, error) {
 	out := chosen{companies: map[string]int{}}
-	from := ` FROM (` + v.query + c.where() + `) AS x`
+	from := ` FROM (` + v.rows() + c.where() + `) AS x`
 	rows, err := s.read.QueryContext(ctx, `SELECT skip, count(*)`+from+` GROUP BY skip`, c.args...)
 	if err != nil {
 		return out, err

@@ -32,7 +32,7 @@ func (s *Store) RetryJobs(ctx context.Context, o record.Order) (record.Done, err
 
 var retryJobs = verb{
 	name: "retry", noun: "job", each: retryJob, key: "id",
-	query: `SELECT id, company, ` + mailOf + `,
+	columns: `id, company, ` + mailOf + `,
 		CASE WHEN ` + poisonous + ` THEN '` + record.SkipPoison + `'
 		WHEN kind = 'mail' THEN coalesce((SELECT ` + cautions + ` FROM mails m WHERE m.id = jobs.subject), '')
 		WHEN kind IN ('decode', 'feedback') THEN coalesce((SELECT CASE WHEN d.disposition IN ('decoded', 'ignored') THEN '` + record.SkipRead + `' ELSE '' END FROM deliveries d WHERE d.id = jobs.subject), '` + record.SkipGone + `')
@@ -46,7 +46,8 @@ var retryJobs = verb{
 		WHEN kind = 'mail' AND EXISTS (SELECT 1 FROM mails m WHERE m.id = jobs.subject AND m.state = 'sent') THEN '` + record.SkipSent + `'
 		WHEN kind = 'mail' AND NOT EXISTS (SELECT 1 FROM mails m WHERE m.id = jobs.subject AND m.stopped = 0 AND m.state IN ('held', 'failed')) THEN 'its mail is not waiting'
 		WHEN kind = 'referral' AND NOT EXISTS (SELECT 1 FROM referrals r WHERE r.id = jobs.subject AND r.state IN ('waiting', 'failed') AND NOT ` + twinned + `) THEN 'its referral is not waiting'
-		ELSE '' END AS skip FROM jobs`,
+		ELSE '' END AS skip`,
+	from: `jobs`,
 }
 
 // poisonous is record.PoisonAfter as a condition.
@@ -99,7 +100,8 @@ func retryJob(ctx context.Context, t *tx, id, batch string) (bool, error) {
 func (s *Store) CancelJobs(ctx context.Context, o record.Order) (record.Done, error) {
 	return s.carryOut(ctx, o, verb{
 		name: "cancel", noun: "job", each: cancelJob,
-		query: `SELECT id, company, CASE WHEN kind = 'mail' THEN 'a mail: cancel the mail' WHEN state IN ('waiting', 'dead') THEN '' ELSE state END AS skip FROM jobs`,
+		columns: `id, company, CASE WHEN kind = 'mail' THEN 'a mail: cancel the mail' WHEN state IN ('waiting', 'dead') THEN '' ELSE state END AS skip`,
+		from:    `jobs`,
 	}, s.jobClause(o.Filter))
 }
 
@@ -127,8 +129,9 @@ func (s *Store) RetryMails(ctx context.Context, o record.Order) (record.Done, er
 
 var retryMails = verb{
 	name: "retry", noun: "mail", each: retryMail, key: "m.id",
-	query: `SELECT m.id, m.company, CASE WHEN m.purpose = 'thank_you' THEN m.decided_at ELSE 0 END AS decided, m.template AS letter, m.version AS version,
-		` + cautions + ` AS caution, CASE WHEN m.state <> 'failed' THEN m.state ELSE '' END AS skip FROM ` + mailTables,
+	columns: `m.id, m.company, CASE WHEN m.purpose = 'thank_you' THEN m.decided_at ELSE 0 END AS decided, m.template AS letter, m.version AS version,
+		` + cautions + ` AS caution, CASE WHEN m.state <> 'failed' THEN m.state ELSE '' END AS skip`,
+	from: mailTables,
 }
 
 func retryMail(ctx context.Context, t *tx, id, batch string) (bool, error) {
@@ -152,12 +155,13 @@ func (s *Store) ReplayDeliveries(ctx context.Context, o record.Order) (record.Do
 
 var replayDeliveries = verb{
 	name: "replay", noun: "delivery", each: replayDelivery, key: "d.id",
-	query: `SELECT d.id, d.company, 0 AS decided, '' AS letter, '' AS version,
+	columns: `d.id, d.company, 0 AS decided, '' AS letter, '' AS version,
 		CASE WHEN EXISTS (SELECT 1 FROM jobs j WHERE j.subject = d.id AND j.state = 'dead' AND j.` + poisonous + ` AND NOT EXISTS (SELECT 1 FROM jobs n WHERE n.subject = d.id AND n.id > j.id)) THEN '` + record.SkipPoison + `' ELSE '' END AS caution,
 		CASE
 		WHEN EXISTS (SELECT 1 FROM jobs j WHERE j.subject = d.id AND j.state IN ` + live + `) THEN 'at work'
 		WHEN d.disposition = 'new' THEN 'not decoded yet: retry its job'
-		ELSE '' END AS skip FROM deliveries d`,
+		ELSE '' END AS skip`,
+	from: `deliveries d`,
 }
 
 func replayDelivery(ctx context.Context, t *tx, id, batch string) (bool, error) {
@@ -204,7 +208,8 @@ func (s *Store) ReleaseMails(ctx context.Context, o record.Order) (record.Done, 
 		each: func(ctx context.Context, t *tx, id, batch string) (bool, error) {
 			return releaseMail(ctx, t, id, batch, o.Actor.Name)
 		},
-		query: `SELECT m.id, m.company, CASE WHEN m.state <> 'held' THEN m.state WHEN m.stopped = 0 THEN 'not stopped' WHEN m.address_ref IS NULL THEN 'no address' ELSE ` + second("$"+strconv.Itoa(len(c.args))) + ` END AS skip FROM ` + mailTables,
+		columns: `m.id, m.company, CASE WHEN m.state <> 'held' THEN m.state WHEN m.stopped = 0 THEN 'not stopped' WHEN m.address_ref IS NULL THEN 'no address' ELSE ` + second("$"+strconv.Itoa(len(c.args))) + ` END AS skip`,
+		from:    mailTables,
 	}, c)
 }
 
@@ -235,7 +240,8 @@ func (s *Store) SendMails(ctx context.Context, o record.Order) (record.Done, err
 	}
 	return s.carryOut(ctx, o, verb{
 		name: "send", noun: "mail",
-		query: `SELECT m.id, m.company, CASE WHEN m.state <> 'held' THEN m.state WHEN m.stopped = 1 THEN '` + record.SkipNotNow + `' ELSE '' END AS skip FROM ` + mailTables,
+		columns: `m.id, m.company, CASE WHEN m.state <> 'held' THEN m.state WHEN m.stopped = 1 THEN '` + record.SkipNotNow + `' ELSE '' END AS skip`,
+		from:    mailTables,
 		each: func(ctx context.Context, t *tx, id, _ string) (bool, error) {
 			now := micros(t.s.Now())
 			n, err := t.takeBack(ctx, "the mail is sent now", `released = 1, urgent = 1, due_at = $1, reason = 'sent now by a person', updated_at = $1`, `id = $2 AND stopped = 0`, now, id)
@@ -255,7 +261,8 @@ func (s *Store) SendMails(ctx context.Context, o record.Order) (record.Done, err
 func (s *Store) StopMails(ctx context.Context, o record.Order) (record.Done, error) {
 	return s.carryOut(ctx, o, verb{
 		name: "stop", noun: "mail",
-		query: `SELECT m.id, m.company, CASE WHEN m.state <> 'held' THEN m.state WHEN m.stopped = 1 THEN 'stopped already' ELSE '' END AS skip FROM ` + mailTables,
+		columns: `m.id, m.company, CASE WHEN m.state <> 'held' THEN m.state WHEN m.stopped = 1 THEN 'stopped already' ELSE '' END AS skip`,
+		from:    mailTables,
 		each: func(ctx context.Context, t *tx, id, _ string) (bool, error) {
 			n, err := t.takeBack(ctx, "the mail was stopped by a person", `stopped = 1, reason = 'stopped by a person', updated_at = $1`, `id = $2 AND stopped = 0`, micros(t.s.Now()), id)
 			return n > 0, err
@@ -268,7 +275,8 @@ func (s *Store) StopMails(ctx context.Context, o record.Order) (record.Done, err
 func (s *Store) CancelMails(ctx context.Context, o record.Order) (record.Done, error) {
 	return s.carryOut(ctx, o, verb{
 		name: "cancel", noun: "mail",
-		query: `SELECT m.id, m.company, CASE WHEN m.state <> 'held' THEN m.state ELSE '' END AS skip FROM ` + mailTables,
+		columns: `m.id, m.company, CASE WHEN m.state <> 'held' THEN m.state ELSE '' END AS skip`,
+		from:    mailTables,
 		each: func(ctx context.Context, t *tx, id, _ string) (bool, error) {
 			n, err := t.takeBack(ctx, "the mail was cancelled by a person", `state = 'cancelled', stopped = 0, final = 1, reason = 'cancelled by a person', updated_at = $1`, `id = $2`, micros(t.s.Now()), id)
 			if err != nil || n == 0 {
@@ -292,7 +300,8 @@ func (s *Store) ResolveMails(ctx context.Context, o record.Order, sent bool) (re
 	}
 	return s.carryOut(ctx, o, verb{
 		name: name, noun: "mail", each: each,
-		query: `SELECT m.id, m.company, CASE WHEN m.state <> 'unclear' THEN m.state ELSE '' END AS skip FROM ` + mailTables,
+		columns: `m.id, m.company, CASE WHEN m.state <> 'unclear' THEN m.state ELSE '' END AS skip`,
+		from:    mailTables,
 	}, s.mailClause(o.Filter))
 }
 
@@ -329,8 +338,9 @@ func (s *Store) RetryReferrals(ctx context.Context, o record.Order) (record.Done
 
 var retryReferrals = verb{
 	name: "retry", noun: "referral", each: retryReferral, key: "r.id",
-	query: `SELECT r.id, r.company, 0 AS decided, '' AS letter, '' AS version, '' AS caution, CASE WHEN r.state <> 'failed' THEN r.state WHEN ` + twinned + ` THEN '` + reasonTwin + `'
-		WHEN ` + handing + ` THEN 'at work' ELSE '' END AS skip FROM referrals r`,
+	columns: `r.id, r.company, 0 AS decided, '' AS letter, '' AS version, '' AS caution, CASE WHEN r.state <> 'failed' THEN r.state WHEN ` + twinned + ` THEN '` + reasonTwin + `'
+		WHEN ` + handing + ` THEN 'at work' ELSE '' END AS skip`,
+	from: `referrals r`,
 }
 
 // twinned is true of a referral r whose person went, or goes, to the same
