@@ -113,12 +113,15 @@ func (w *Worker) fail(ctx context.Context, j record.Job, cause error) (record.Jo
 	return w.finish(context.WithoutCancel(ctx), j, o)
 }
 
+// tracer follows the provider that is set when the process starts.
+var tracer = otel.Tracer("careerrelay/jobs")
+
 // trace continues the trace of what caused j.
 func (w *Worker) trace(ctx context.Context, j record.Job) (context.Context, trace.Span) {
 	if j.Trace != "" {
 		ctx = propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": j.Trace})
 	}
-	return otel.Tracer("careerrelay/jobs").Start(ctx, "job "+j.Kind, trace.WithAttributes(
+	return tracer.Start(ctx, "job "+j.Kind, trace.WithAttributes(
 		attribute.String("job", j.ID), attribute.String("company", j.Company), attribute.Int("attempts", j.Attempts)))
 }
 
